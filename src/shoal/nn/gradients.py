@@ -1,0 +1,186 @@
+"""Is the backward pass right? Differences say so, without looking at it.
+
+(f(x + h) - f(x - h)) / 2h differs from f'(x) by O(h²). It is slow, one or two evaluations for
+every number, and knows nothing of the chain rule: that makes it the judge of code that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.errors import ShoalError, check_number
+from shoal.nn.arrays import Array
+from shoal.nn.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
+from shoal.nn.network import Network
+from shoal.rng import generator
+
+
+def numerical_gradient(
+    f: Callable[[NDArray[np.float64]], Any], x: Any, h: float = 1e-4
+) -> NDArray[np.float64]:
+    """Gradient of a scalar function by central differences.
+
+    ∂f/∂x_i ≈ (f(x + h e_i) - f(x - h e_i)) / 2h, with an error of O(h²).
+
+    Args:
+        f: takes an array of x's shape, returns one number.
+        x: where; any shape, float64 inside. It is not changed.
+        h: half the distance of the two points.
+
+    >>> numerical_gradient(lambda x: (x**2).sum(), [3.0, 4.0]).round(6)
+    array([6., 8.])
+    """
+    check_number("h", h, above=0)
+    point = np.array(x, np.float64)
+    gradient = np.zeros_like(point)
+    for i in np.ndindex(point.shape):
+        middle = point[i]
+        point[i] = middle + h
+        up = float(f(point.copy()))
+        point[i] = middle - h
+        down = float(f(point.copy()))
+        point[i] = middle
+        gradient[i] = (up - down) / (2 * h)
+    return gradient
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """Result of `check_gradients`; true when backpropagation and differences agree.
+
+    Attributes:
+        error: largest relative error |a - d| / max(|a|, |d|, floor) over all that was checked.
+        where: the worst element, such as "layer 1 Affine W[3, 7]".
+        analytic, numerical: its two gradients.
+        checked: how many numbers were checked.
+        kinks: how many were left out because a ReLU switched between the two points.
+        tolerance: largest error that passes.
+    """
+
+    error: float
+    where: str
+    analytic: float
+    numerical: float
+    checked: int
+    kinks: int
+    tolerance: float
+
+    def __bool__(self) -> bool:
+        return self.checked > 0 and self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        verdict = "gradients agree" if self else "gradients DISAGREE"
+        kinks = f", {self.kinks} at a kink left out" if self.kinks else ""
+        return (
+            f"{verdict}: largest relative error {self.error:.1e} (tolerance {self.tolerance:.0e}) "
+            f"at {self.where}: backpropagation {self.analytic:.9g}, "
+            f"differences {self.numerical:.9g} ({self.checked} numbers checked{kinks})"
+        )
+
+
+def check_gradients(
+    network: Network,
+    data: Any,
+    *,
+    loss: Loss | None = None,
+    rows: int = 8,
+    samples: int = 20,
+    seed: int = 0,
+    h: float = 1e-5,
+    tolerance: float = 1e-5,
+) -> GradientCheck:
+    """Compare backpropagation through `network` with central differences, in float64.
+
+    Args:
+        network: any network; it is bound to the data.
+        data: a `Dataset`; its first training rows are used.
+        loss: SoftmaxCrossEntropy for classes, MeanSquaredError for regression unless given.
+        rows: size of the batch; at least 2, as batch norm on one row has no gradient at all.
+        samples: numbers checked in each array, chosen at random.
+        seed: of weights, choice and dropout masks.
+        h: half the distance of the two points.
+        tolerance: largest relative error that passes.
+
+    Raises:
+        ShoalError: fewer than 2 rows, or settings out of range.
+    """
+    check_number("rows", rows, least=2, whole=True)
+    check_number("samples", samples, least=1, whole=True)
+    check_number("h", h, above=0)
+    if len(data.train) < rows:
+        raise ShoalError(f"rows={rows} is more than the {len(data.train)} training rows")
+    if loss is None:
+        loss = SoftmaxCrossEntropy() if data.classes is not None else MeanSquaredError()
+    network = network.bind(data.in_shape, data.outputs)
+    x, y = data.train.x[:rows].astype(np.float64), data.train.y[:rows]
+    params = [
+        {k: np.asarray(v, np.float64) for k, v in p.items()}
+        for p in network.init(seed, data.in_shape)
+    ]
+    noise = network.noise(seed, 0, rows, data.in_shape)
+    return compare_gradients(network, params, x, y, loss, noise, samples, seed, h, tolerance)
+
+
+def compare_gradients(
+    network: Network,
+    params: list[dict[str, NDArray[np.float64]]],
+    x: Array,
+    y: Array,
+    loss: Loss,
+    noise: list[Array | None],
+    samples: int,
+    seed: int,
+    h: float,
+    tolerance: float,
+) -> GradientCheck:
+    """The work of `check_gradients`, on given weights and rows."""
+
+    def value() -> float:
+        outputs, _ = network.forward(params, x, training=True, noise=noise)
+        return float(loss.forward(outputs, y)[0])
+
+    outputs, caches = network.forward(params, x, training=True, noise=noise)
+    _, grads = network.backward(params, caches, loss.backward(loss.forward(outputs, y)[1]))
+    # an element this far below the largest is judged by its absolute error
+    floor = max(1e-3 * max(float(np.abs(g).max()) for gs in grads for g in gs.values()), 1e-8)
+    choose = generator(seed, "check")
+    error, where, pair = -1.0, "nothing", (0.0, 0.0)
+    checked = kinks = 0
+    for i, layer in enumerate(grads):
+        for name, gradient in layer.items():
+            array = params[i][name]
+            for flat in choose.choice(array.size, min(samples, array.size), replace=False):
+                at = tuple(int(n) for n in np.unravel_index(flat, array.shape))
+                analytic = float(gradient[at])
+
+                def off(numerical: float, analytic: float = analytic) -> float:
+                    return abs(analytic - numerical) / max(abs(analytic), abs(numerical), floor)
+
+                numerical = _difference(value, array, at, h)
+                if off(numerical) > tolerance and (
+                    off(_difference(value, array, at, h / 10)) <= tolerance
+                ):
+                    kinks += 1  # right from nearer by: between the two points f is not smooth
+                    continue
+                checked += 1
+                if off(numerical) > error:
+                    error, pair = off(numerical), (analytic, numerical)
+                    where = f"layer {i} {type(network.layers[i]).__name__} {name}{list(at)}"
+    return GradientCheck(error, where, *pair, checked, kinks, tolerance)
+
+
+def _difference(
+    value: Callable[[], float], array: NDArray[np.float64], at: tuple[Any, ...], h: float
+) -> float:
+    middle = float(array[at])
+    array[at] = middle + h
+    up = value()
+    array[at] = middle - h
+    down = value()
+    array[at] = middle
+    return (up - down) / (2 * h)

@@ -1,0 +1,249 @@
+"""A network: a stack of layers, without weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from shoal.errors import ShoalError, check_number, unknown
+from shoal.nn.activations import ACTIVATIONS, Activation
+from shoal.nn.affine import Affine
+from shoal.nn.arrays import Array, Cache, Params, Shape
+from shoal.nn.batch_norm import BatchNorm
+from shoal.nn.dropout import Dropout
+from shoal.nn.flatten import Flatten
+from shoal.nn.layer import Layer, Parameter
+from shoal.rng import generator
+
+if TYPE_CHECKING:
+    from shoal.nn.summary import Summary
+
+
+class Sizes(Protocol):
+    """What a network needs to know of the data; a `Dataset` has it."""
+
+    @property
+    def in_shape(self) -> Shape:
+        """Shape of one row."""
+
+    @property
+    def outputs(self) -> int:
+        """Number of classes, or of regression targets."""
+
+
+@dataclass(frozen=True, repr=False)
+class Network:
+    """A stack of layers; the sizes of input and output are open until `bind`.
+
+    Weights are a list with one dict per layer, {"W": …, "b": …}; every function below is pure.
+
+    >>> Network((Affine(16), ACTIVATIONS["relu"](), Affine()))
+    Network((Affine(units=16), ReLU(), Affine(units=None)))
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise ShoalError(f"a network is made of layers, not {layer!r}; see shoal.nn")
+        if not self.layers:
+            raise ShoalError("a network needs at least one layer; try shoal.mlp([100])")
+
+    def __repr__(self) -> str:
+        if sizes := as_mlp(self):
+            hidden = sizes.pop("hidden")
+            return f"mlp({', '.join([repr(hidden), *(f'{k}={v!r}' for k, v in sizes.items())])})"
+        return f"Network({self.layers!r})"
+
+    def bind(self, in_shape: Shape, outputs: int) -> Network:
+        """This network for rows of a shape and a number of outputs.
+
+        Raises:
+            ShoalError: the layers do not fit together, or do not end in `outputs` numbers.
+        """
+        bound: list[Layer] = []
+        shape = in_shape
+        for i, layer in enumerate(self.layers):
+            last = i == len(self.layers) - 1
+            layer = layer.bind(shape, outputs if last else None)
+            shape = layer.out_shape(shape)
+            bound.append(layer)
+        if shape != (outputs,):
+            raise ShoalError(
+                f"the network ends in shape {shape}, the data needs {outputs} outputs; "
+                "end it with Affine(), which takes the number from the data"
+            )
+        return Network(tuple(bound))
+
+    def shapes(self, in_shape: Shape) -> list[Shape]:
+        """Shape of one row before each layer, and after the last."""
+        shapes = [in_shape]
+        for layer in self.layers:
+            shapes.append(layer.out_shape(shapes[-1]))
+        return shapes
+
+    def parameters(self, in_shape: Shape) -> list[dict[str, Parameter]]:
+        """The arrays of each layer, by name."""
+        shapes = self.shapes(in_shape)
+        return [layer.parameters(shape) for layer, shape in zip(self.layers, shapes, strict=False)]
+
+    def init_rules(self, rule: str | float = "auto") -> list[str | float]:
+        """The initialisation of each layer; "auto" suits the activation that follows it.
+
+        He before ReLU and its kin, Xavier before sigmoid and tanh and in the last layer.
+        """
+        if rule != "auto":
+            return [rule] * len(self.layers)
+        rules: list[str | float] = []
+        following: str = "xavier"
+        for layer in reversed(self.layers):
+            if isinstance(layer, Activation):
+                following = layer.gain
+            rules.append(following)
+            if isinstance(layer, Affine):
+                following = "xavier"
+        return rules[::-1]
+
+    def init(
+        self, seed: int, in_shape: Shape, rule: str | float = "auto"
+    ) -> list[dict[str, Array]]:
+        """First weights (float32). The k-th weight layer's draws depend on seed and k alone.
+
+        So two networks that differ in batch norm or dropout start from the same weights.
+        """
+        values: list[dict[str, Array]] = []
+        k = 0
+        shapes, rules = self.shapes(in_shape), self.init_rules(rule)
+        for layer, shape, layer_rule in zip(self.layers, shapes[:-1], rules, strict=True):
+            values.append(layer.init((seed, k), shape, layer_rule))
+            k += layer.has_weights(shape)
+        return values
+
+    def noise(self, seed: int, step: int, rows: int, in_shape: Shape) -> list[Array | None]:
+        """Uniform draws (rows, *shape) for the layers that need them; the k-th by its number k."""
+        draws: list[Array | None] = []
+        for layer, shape in zip(self.layers, self.shapes(in_shape), strict=False):
+            k = sum(d is not None for d in draws)
+            draws.append(
+                generator(seed, "dropout", k, step).random((rows, *shape), np.float32)
+                if layer.random
+                else None
+            )
+        return draws
+
+    def forward(
+        self,
+        params: Sequence[Params],
+        x: Array,
+        *,
+        training: bool = False,
+        noise: Sequence[Array | None] | None = None,
+    ) -> tuple[Array, list[Cache]]:
+        """Outputs for rows `x`, and the caches that `backward` needs."""
+        caches: list[Cache] = []
+        for i, layer in enumerate(self.layers):
+            draws = noise[i] if noise is not None else None
+            x, cache = layer.forward(params[i], x, training=training, noise=draws)
+            caches.append(cache)
+        return x, caches
+
+    def backward(
+        self, params: Sequence[Params], caches: Sequence[Cache], dy: Array, *, need_dx: bool = False
+    ) -> tuple[Array, list[dict[str, Array]]]:
+        """Gradients of all parameters by the chain rule, last layer first.
+
+        Without `need_dx` the gradient of the input, which nobody uses in training, is not made.
+        """
+        grads: list[dict[str, Array]] = [{} for _ in self.layers]
+        first = 0 if need_dx else self._first_with_parameters(params)
+        for i in range(len(self.layers) - 1, first - 1, -1):
+            wanted = need_dx or i > first
+            dy, grads[i] = self.layers[i].backward(params[i], caches[i], dy, need_dx=wanted)
+        return dy, grads
+
+    def _first_with_parameters(self, params: Sequence[Params]) -> int:
+        return next((i for i, p in enumerate(params) if p), 0)
+
+    def running(self, params: Sequence[Params], caches: Sequence[Cache]) -> list[dict[str, Array]]:
+        """New running statistics of each layer after a forward pass in training."""
+        return [
+            layer.running(p, cache)
+            for layer, p, cache in zip(self.layers, params, caches, strict=True)
+        ]
+
+    def summary(self, data: Sizes) -> Summary:
+        """A table of the layers: output shape, parameters, multiply-adds for one row.
+
+        Args:
+            data: a `Dataset`, or anything with `in_shape` and `outputs`.
+        """
+        from shoal.nn.summary import summarise
+
+        return summarise(self.bind(data.in_shape, data.outputs), data.in_shape)
+
+
+def mlp(
+    hidden: Sequence[int],
+    activation: str = "relu",
+    *,
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+) -> Network:
+    """A multilayer perceptron: Affine, BatchNorm if asked, activation, Dropout if asked; repeated.
+
+    Args:
+        hidden: units of each hidden layer; the sizes of input and output come from the data.
+        activation: "relu", "leaky_relu", "sigmoid", "tanh" or "gelu".
+        batch_norm: normalise before each activation.
+        dropout: rate after each activation, in [0, 1).
+
+    >>> mlp([100, 50], activation="tanh", dropout=0.2).layers[:3]
+    (Flatten(shape=None), Affine(units=100), Tanh())
+    """
+    if activation not in ACTIVATIONS:
+        raise unknown("activation", activation, ACTIVATIONS)
+    if isinstance(hidden, int | str) or not all(isinstance(u, int) for u in hidden):
+        raise ShoalError(f"hidden={hidden!r} must be a list of whole numbers, such as [100, 100]")
+    check_number("dropout", dropout, least=0, below=1)
+    layers: list[Layer] = [Flatten()]
+    for units in hidden:
+        layers.append(Affine(units))
+        if batch_norm:
+            layers.append(BatchNorm())
+        layers.append(ACTIVATIONS[activation]())
+        if dropout:
+            layers.append(Dropout(dropout))
+    return Network((*layers, Affine()))
+
+
+def as_mlp(network: Network) -> dict[str, object] | None:
+    """The arguments with which `mlp` makes this network, or None if it does not.
+
+    >>> as_mlp(mlp([100], dropout=0.5))
+    {'hidden': [100], 'activation': 'relu', 'dropout': 0.5}
+    """
+    layers = network.layers
+    hidden = [layer.units for layer in layers[:-1] if isinstance(layer, Affine)]
+    activation = next((n for n, a in ACTIVATIONS.items() if a() in layers), "relu")
+    settings: dict[str, object] = {"hidden": hidden, "activation": activation}
+    if BatchNorm() in layers:
+        settings["batch_norm"] = True
+    rates = [layer.rate for layer in layers if isinstance(layer, Dropout)]
+    if rates:
+        settings["dropout"] = rates[0]
+    try:
+        same = mlp(**settings).layers == layers  # type: ignore[arg-type]
+    except ShoalError:
+        return None
+    return settings if same else None
+
+
+def row_size(parameters: Sequence[dict[str, Parameter]]) -> int:
+    """Numbers in one network: all parameters, trained or running."""
+    return sum(math.prod(p.shape) for layer in parameters for p in layer.values())
