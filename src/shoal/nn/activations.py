@@ -78,7 +78,8 @@ class LeakyReLU(Activation):
         return namespace(x).maximum(x, self.slope * x)  # the larger of both, as slope < 1
 
     def derivative(self, saved: Array) -> Array:
-        return (saved > 0) * (1 - self.slope) + self.slope
+        positive = namespace(saved).astype(saved > 0, saved.dtype)
+        return positive * (1 - self.slope) + self.slope
 
 
 @dataclass(frozen=True)

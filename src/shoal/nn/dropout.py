@@ -36,8 +36,9 @@ class Dropout(Layer):
             return x, (None,)
         if noise is None:
             raise ShoalError("Dropout in training needs noise=: uniform draws of the input's shape")
-        rate = params.get("rate", self.rate)
-        mask = namespace(x).astype(noise >= rate, x.dtype) / (1 - rate)
+        xp = namespace(x)
+        rate = xp.asarray(params.get("rate", self.rate), dtype=x.dtype)
+        mask = xp.astype(noise >= rate, x.dtype) / (1 - rate)
         return x * mask, (mask,)
 
     def backward(

@@ -43,5 +43,5 @@ class Flatten(Layer):
         self, params: Params, cache: Cache, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array, dict[str, Array]]:
         """The same numbers in the shape of the input."""
-        in_shape = self.shape or cache[0][1:]
+        in_shape = cache[0][1:] if self.shape is None else self.shape
         return namespace(dy).reshape(dy, (*dy.shape[:-1], *in_shape)), {}

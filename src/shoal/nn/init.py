@@ -34,7 +34,7 @@ def standard_deviation(rule: str | float, fan_in: int, fan_out: int) -> float:
         case "zeros":
             return 0.0
         case str():
-            raise unknown("init", rule, RULES)
+            raise unknown("init", rule, RULES[1:])  # "auto" is the network's to resolve
     return float(rule)
 
 

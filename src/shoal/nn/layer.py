@@ -84,11 +84,12 @@ class Layer:
             rule: "he", "xavier", "lecun", "zeros" or a standard deviation.
         """
         values: dict[str, Array] = {}
+        source = generator(key[0], "weights", key[1])
         for name, p in self.parameters(in_shape).items():
             if p.fans is None:
                 values[name] = np.full(p.shape, p.start, np.float32)
             else:
-                draws = generator(key[0], "weights", key[1]).standard_normal(p.shape, np.float32)
+                draws = source.standard_normal(p.shape, np.float32)
                 values[name] = draws * np.float32(standard_deviation(rule, *p.fans))
         return values
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shoal.errors import check_choice
-from shoal.nn.arrays import Array, Cache, namespace
+from shoal.errors import ShoalError, check_choice
+from shoal.nn.arrays import Array, Cache, Shape, namespace
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,14 @@ class SoftmaxCrossEntropy(Loss):
     def per_row(self, outputs: Array, targets: Array) -> tuple[Array, Cache]:
         """Outputs are the logits z (…, batch, classes)."""
         xp = namespace(outputs)
+        if self.targets == "labels":
+            _check_targets(self, targets, outputs.shape[:-1], axes=1)
+            targets = _one_hot(targets, outputs)
+        else:
+            _check_targets(self, targets, outputs.shape, axes=2)
         z = outputs - xp.max(outputs, axis=-1, keepdims=True)
         e = xp.exp(z)
         total = xp.sum(e, axis=-1, keepdims=True)
-        if self.targets == "labels":
-            targets = _one_hot(targets, z)
         log_p = z - xp.log(total)
         # where, not a product: 0 · (-inf) of a class that is not the target must stay 0
         losses = -xp.sum(xp.where(targets > 0, targets * log_p, 0), axis=-1)
@@ -85,12 +88,22 @@ class MeanSquaredError(Loss):
 
     def per_row(self, outputs: Array, targets: Array) -> tuple[Array, Cache]:
         """Outputs and targets (…, batch, outputs)."""
+        _check_targets(self, targets, outputs.shape, axes=2)
         error = outputs - targets
         return namespace(error).mean(error * error, axis=-1), (error,)
 
     def backward(self, cache: Cache) -> Array:
         (error,) = cache
         return error * (2 / (error.shape[-1] * error.shape[-2]))
+
+
+def _check_targets(loss: Loss, targets: Array, shape: Shape, axes: int) -> None:
+    """Require targets of `shape`; only the member axis, before the last `axes`, may be absent.
+
+    Broadcasting would accept more: (batch,) against (batch, 1) makes a square of errors.
+    """
+    if targets.ndim > len(shape) or targets.shape[-axes:] != shape[-axes:]:
+        raise ShoalError(f"{loss!r} needs targets of shape {shape}, not {targets.shape}")
 
 
 def _one_hot(labels: Array, like: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from shoal.errors import ShoalError, check_number, unknown
+from shoal.errors import ShoalError, check_choice, check_number
 from shoal.nn.activations import ACTIVATIONS, Activation
 from shoal.nn.affine import Affine
 from shoal.nn.arrays import Array, Cache, Params, Shape
@@ -48,6 +48,8 @@ class Network:
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.layers, Sequence):
+            raise ShoalError(f"layers={self.layers!r} must be a list of layers; see shoal.nn")
         object.__setattr__(self, "layers", tuple(self.layers))
         for layer in self.layers:
             if not isinstance(layer, Layer):
@@ -206,9 +208,9 @@ def mlp(
     >>> mlp([100, 50], activation="tanh", dropout=0.2).layers[:3]
     (Flatten(shape=None), Affine(units=100), Tanh())
     """
-    if activation not in ACTIVATIONS:
-        raise unknown("activation", activation, ACTIVATIONS)
-    if isinstance(hidden, int | str) or not all(isinstance(u, int) for u in hidden):
+    check_choice("activation", activation, tuple(ACTIVATIONS))
+    listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
+    if not listed or not all(isinstance(units, int) for units in hidden):
         raise ShoalError(f"hidden={hidden!r} must be a list of whole numbers, such as [100, 100]")
     check_number("dropout", dropout, least=0, below=1)
     layers: list[Layer] = [Flatten()]

@@ -1,0 +1,181 @@
+"""A cohort: members that run through one program, as rows of matrices, with what they have done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.data.batching import steps_per_epoch
+from shoal.engine.chunk import DataSource, Numbers, Result, Rows, Task
+from shoal.engine.layout import layout_of
+from shoal.engine.member import Member, Program
+from shoal.nn.arrays import Array
+
+
+@dataclass
+class Record:
+    """What happened to each member; NaN where it has not come or was frozen.
+
+    Attributes:
+        loss, gradient_norm: (members, steps).
+        evaluated_at: steps done at each evaluation.
+        metrics: (members, evaluations) by name.
+        diverged: step of divergence, or -1.
+        seconds: processor time spent on each member.
+    """
+
+    loss: NDArray[np.float32]
+    gradient_norm: NDArray[np.float32]
+    evaluated_at: NDArray[np.int64]
+    metrics: dict[str, NDArray[np.float64]]
+    diverged: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+
+
+class Cohort:
+    """The rows of a cohort and their record.
+
+    Attributes:
+        index: which members of the run these are, sorted by seed so that neighbours share batches.
+        rows: their state.
+        record: their history.
+        step: steps done.
+        total: steps to do.
+        steps_per_epoch: steps in which every training row is seen once.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        members: Sequence[Member],
+        index: Sequence[int],
+        rows: int,
+        *,
+        steps: int | None,
+        epochs: int | None,
+        evaluate_every: int,
+        metrics: Sequence[str],
+    ) -> None:
+        self.program = program
+        self.index = np.array(sorted(index, key=lambda i: (members[i].seed, i)))
+        self.members = [members[i] for i in self.index]
+        self.layout = layout_of(program.network, program.in_shape)
+        self.steps_per_epoch = steps_per_epoch(rows, program.batch_size)
+        self.total = steps if steps is not None else (epochs or 0) * self.steps_per_epoch
+        self.step = 0
+        stride = evaluate_every * self.steps_per_epoch
+        evaluated_at = sorted({*range(stride, self.total + 1, stride), self.total})
+        self.rows = self._first_rows()
+        count = len(self.members)
+        self.record = Record(
+            loss=np.full((count, self.total), np.nan, np.float32),
+            gradient_norm=np.full((count, self.total), np.nan, np.float32),
+            evaluated_at=np.array(evaluated_at),
+            metrics={name: np.full((count, len(evaluated_at)), np.nan) for name in metrics},
+            diverged=np.full(count, -1),
+            seconds=np.zeros(count),
+        )
+
+    def _first_rows(self) -> Rows:
+        count = len(self.members)
+        rows = Rows(
+            np.zeros((count, self.layout.size), np.float32),
+            np.zeros((count, self.layout.running_size), np.float32),
+            {
+                name: np.zeros((count, self.layout.size), np.float32)
+                for name in self.program.rule.slots
+            },
+        )
+        for i, member in enumerate(self.members):
+            values = self.program.network.init(
+                member.seed, self.program.in_shape, member.recipe.init
+            )
+            one = slice(i, i + 1)
+            self.layout.join(values, rows.theta[one])
+            self.layout.join_running(values, rows.running[one])
+        return rows
+
+    @property
+    def live(self) -> NDArray[np.int64]:
+        """Rows that have not diverged."""
+        return np.flatnonzero(self.record.diverged < 0)
+
+    def params(self, which: Any = slice(None)) -> list[dict[str, Array]]:
+        """The arrays of each layer of some members."""
+        rows = self.rows[which]
+        return self.layout.split(rows.theta, rows.running)
+
+    def task(
+        self,
+        which: NDArray[np.int64],
+        last: int,
+        data: DataSource,
+        parts: dict[str, NDArray[np.int64] | None],
+        replacement: bool,
+    ) -> Task:
+        """The task of taking some members from here to step `last`."""
+        contiguous = len(which) == which[-1] - which[0] + 1
+        # a slice is a view; a list of rows would be copied
+        rows = self.rows[which[0] : which[-1] + 1] if contiguous else self.rows[which]
+        return Task(
+            program=self.program,
+            rows=rows,
+            numbers=self._numbers(which, last),
+            data=data,
+            first=self.step,
+            last=last,
+            evaluate_at=tuple(int(s) for s in self._evaluations(last)),
+            parts=parts,
+            replacement=replacement,
+        )
+
+    def absorb(self, which: NDArray[np.int64], last: int, result: Result) -> None:
+        """Take over what a worker gives back."""
+        record = self.record
+        self.rows[which] = result.rows
+        record.loss[which, self.step : last] = result.loss
+        record.gradient_norm[which, self.step : last] = result.gradient_norm
+        record.diverged[which] = result.diverged
+        record.seconds[which] += result.seconds
+        columns = np.searchsorted(record.evaluated_at, self._evaluations(last))
+        for name, values in result.metrics.items():
+            if name not in record.metrics:
+                record.metrics[name] = np.full(
+                    (len(self.members), len(record.evaluated_at)), np.nan
+                )
+            record.metrics[name][np.ix_(which, columns)] = values
+
+    def _evaluations(self, last: int) -> NDArray[np.int64]:
+        at = self.record.evaluated_at
+        return at[(at > self.step) & (at <= last)]
+
+    def _numbers(self, which: NDArray[np.int64], last: int) -> Numbers:
+        recipes = [self.members[i].recipe for i in which]
+        steps = np.arange(self.step, last)
+        lr = np.empty((len(steps), len(which)))
+        for column, recipe in enumerate(recipes):
+            schedule = recipe.schedule
+            factor = schedule.factor(steps, self.total) if schedule is not None else 1.0
+            lr[:, column] = recipe.optimizer.numbers["lr"] * factor
+        rule = {
+            name: np.array([recipe.optimizer.numbers[name] for recipe in recipes])
+            for name in recipes[0].optimizer.numbers
+            if name != "lr"
+        }
+        layers = {
+            (i, name): np.array([getattr(r.network.layers[i], name) for r in recipes])
+            for i, layer in enumerate(self.program.network.layers)
+            for name in layer.numbers
+        }
+        return Numbers(
+            seeds=np.array([self.members[i].seed for i in which]),
+            lr=lr,
+            rule=rule,
+            weight_decay=np.array([recipe.weight_decay for recipe in recipes]),
+            clip_norm=np.array([recipe.clip_norm or np.inf for recipe in recipes]),
+            layers=layers,
+        )

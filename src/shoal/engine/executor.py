@@ -1,0 +1,180 @@
+"""Where chunks run: threads of this process, or any executor; and how the data gets there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.engine.chunk import DataSource, Result, Task, train
+from shoal.errors import ShoalError
+
+CACHE_BYTES = 4 * 2**20
+"""Parameters and activations of a chunk that stay near a core; measured flat from 2 to 8 MiB."""
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """BLAS with one thread: members are what runs in parallel, and bits must not depend on it."""
+    limits: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
+    return limits
+
+
+def available_threads() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class SameProcess:
+    """The data itself, for workers in this process."""
+
+    data: Any
+
+    def get(self) -> Any:
+        """The dataset."""
+        return self.data
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """The data as files that workers map into memory, so that a task stays small."""
+
+    folder: str
+    task: str
+
+    @classmethod
+    def write(cls, data: Any, folder: str) -> OnDisk:
+        """Put the parts of `data` into a folder."""
+        for name in ("train", "valid", "test"):
+            part = getattr(data, name)
+            np.save(Path(folder, f"{name}-x.npy"), part.x)
+            np.save(Path(folder, f"{name}-y.npy"), part.y)
+        if data.task == "regression":
+            np.save(Path(folder, "target-scale.npy"), data.target_scale)
+        return cls(folder, data.task)
+
+    def get(self) -> Any:
+        """Something with the parts of the dataset, mapped once in every process."""
+        return _mapped(self)
+
+
+@lru_cache(maxsize=2)
+def _mapped(source: OnDisk) -> Any:
+    def read(name: str) -> NDArray[Any]:
+        array: NDArray[Any] = np.load(Path(source.folder, name), mmap_mode="r")
+        return array
+
+    parts = {name: _Part(read(f"{name}-x.npy"), read(f"{name}-y.npy")) for name in _PARTS}
+    scale = read("target-scale.npy") if source.task == "regression" else None
+    return SimpleNamespace(**parts, task=source.task, target_scale=scale)
+
+
+_PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class _Part:
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class Workers:
+    """The workers of a run; a context that frees what they hold.
+
+    Args:
+        data: the dataset.
+        threads: how many threads; None for one per processor.
+        executor: used instead of threads; its workers must be able to import shoal and, if they
+            are processes, to read this machine's temporary folder.
+    """
+
+    def __init__(self, data: Any, threads: int | None, executor: Executor | None) -> None:
+        self.count = threads or available_threads()
+        self._close = ExitStack()
+        self.source: DataSource = SameProcess(data)
+        self._run = train
+        if executor is None:
+            executor = self._close.enter_context(
+                ThreadPoolExecutor(self.count, thread_name_prefix="shoal")
+            )
+        elif not isinstance(executor, ThreadPoolExecutor):
+            folder = self._close.enter_context(tempfile.TemporaryDirectory(prefix="shoal-data-"))
+            self.source = OnDisk.write(data, folder)
+            self._run = _train_elsewhere
+        self.executor = executor
+
+    def close(self) -> None:
+        """Stop the threads and delete the files."""
+        self._close.close()
+
+    def run(self, tasks: list[Task]) -> list[Result]:
+        """Do all tasks; results in the order of the tasks.
+
+        Raises:
+            ShoalError: the executor broke. No result is lost that was there before.
+        """
+        # the longest first, so that no thread is left with a long one at the end
+        order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
+        with one_blas_thread():
+            try:
+                futures = {i: self.executor.submit(self._run, tasks[i]) for i in order}
+                wait_for(futures.values())
+                return [futures[i].result() for i in range(len(tasks))]
+            except BrokenExecutor as error:
+                raise ShoalError(
+                    f"executor={type(self.executor).__name__} broke: {error or 'a worker died'}; "
+                    "give a new one and resume from the last checkpoint"
+                ) from error
+
+
+def _train_elsewhere(task: Task) -> Result:
+    with one_blas_thread():
+        return train(task)
+
+
+def _work(task: Task) -> int:
+    return int(task.rows.theta.size) * task.program.batch_size
+
+
+def chunk_size(row_bytes: int) -> int:
+    """Members in a chunk: as many as fit the cache, from 1 to 256.
+
+    >>> chunk_size(500_000)
+    8
+    """
+    return max(1, min(256, CACHE_BYTES // row_bytes))
+
+
+def cut(rows: NDArray[np.int64], size: int, workers: int) -> list[NDArray[np.int64]]:
+    """Rows in chunks of at most `size`, as many for each worker if there are enough.
+
+    >>> [len(chunk) for chunk in cut(np.arange(20), 8, 2)]
+    [5, 5, 5, 5]
+    """
+    if not len(rows):
+        return []
+    chunks = -(-len(rows) // size)
+    chunks = min(len(rows), -(-chunks // workers) * workers)
+    return [np.array(chunk) for chunk in np.array_split(rows, chunks)]

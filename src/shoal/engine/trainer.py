@@ -1,0 +1,387 @@
+"""The trainer: drives a shoal step by step, by epoch, or to the end.
+
+Members fall into cohorts, cohorts are cut into chunks, chunks run on threads. All of a cohort
+stands at the same step after every round, so a run can stop, be saved and be resumed there.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from shoal.engine import checkpoint
+from shoal.engine.callbacks import Callback, overrides
+from shoal.engine.cohort import Cohort
+from shoal.engine.evaluate import METRICS
+from shoal.engine.executor import Workers, chunk_size, cut
+from shoal.engine.history import History
+from shoal.engine.member import Member, Program, make_members, program_of
+from shoal.engine.recipe import Recipe
+from shoal.engine.shoal import Shoal
+from shoal.errors import ShoalError, check_choice, check_number
+from shoal.rng import generator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shoal.data import Dataset
+
+ROUND_SECONDS = 0.3
+STATE = "state.safetensors"
+
+
+class Trainer:
+    """Trains a shoal on data.
+
+    Args:
+        recipes: a Recipe, recipes by the names of their arms, or a sequence of `Member`.
+        data: a Dataset.
+        steps: updates of every member; or
+        epochs: passes over the training part (whole numbers; give one of the two).
+        seeds: how many seeds (0, 1, …) every recipe gets, or which. Members with the same seed
+            share weights' draws, batches and dropout masks.
+        sampling: "epochs" (permuted; the last partial batch counts) or "replacement".
+        evaluate_every: epochs between two evaluations; there is always one at the end.
+        evaluate_rows: at most this many rows of each part, drawn once; None for all.
+        threads: None for one per processor. The numbers do not depend on it.
+        chunk: members in a chunk; None to choose. The numbers do not depend on it.
+        executor: any concurrent.futures executor, instead of threads.
+        callbacks: see `Callback`.
+        folder: where checkpoints go; None for none.
+        checkpoint_seconds: time between two checkpoints.
+        resume: go on from the checkpoint in `folder`, if there is one.
+
+    Attributes:
+        members: recipe, seed and arm of each.
+        history: what each did so far.
+        shoal: their weights.
+        interrupted: whether Ctrl-C ended the last `run`.
+
+    Raises:
+        ShoalError: settings that do not fit; a batch larger than the data; a folder that holds
+            another run.
+
+    >>> import shoal
+    >>> data = shoal.load("digits")
+    >>> recipe = shoal.Recipe(shoal.mlp([16]), shoal.Adam())
+    >>> shoal.Trainer(recipe, data, epochs=3, seeds=2).run().history.final("valid_accuracy").shape
+    (2,)
+    """
+
+    def __init__(
+        self,
+        recipes: Recipe | Mapping[str, Recipe] | Sequence[Member],
+        data: Dataset,
+        *,
+        steps: int | None = None,
+        epochs: int | None = None,
+        seeds: int | Sequence[int] = 1,
+        sampling: str = "epochs",
+        evaluate_every: int = 1,
+        evaluate_rows: int | None = 10_000,
+        threads: int | None = None,
+        chunk: int | None = None,
+        executor: Executor | None = None,
+        callbacks: Sequence[Callback] = (),
+        folder: str | Path | None = None,
+        checkpoint_seconds: float = 30.0,
+        resume: bool = False,
+    ) -> None:
+        if (steps is None) == (epochs is None):
+            raise ShoalError(
+                f"give steps or epochs, one of the two (steps={steps}, epochs={epochs})"
+            )
+        check_number(
+            *(("steps", steps) if epochs is None else ("epochs", epochs)), least=1, whole=True
+        )
+        check_choice("sampling", sampling, ("epochs", "replacement"))
+        check_number("evaluate_every", evaluate_every, least=1, whole=True)
+        for name, value in (
+            ("threads", threads),
+            ("chunk", chunk),
+            ("evaluate_rows", evaluate_rows),
+        ):
+            if value is not None:
+                check_number(name, value, least=1, whole=True)
+        self.data = data
+        self.members = make_members(recipes, seeds)
+        self.callbacks = list(callbacks)
+        self._replacement = sampling == "replacement"
+        self._threads, self._executor, self._chunk = threads, executor, chunk
+        self._stopping = False
+        self.interrupted = False
+        self._parts = _evaluation_rows(data, evaluate_rows)
+        self._settings = {
+            "steps": steps,
+            "epochs": epochs,
+            "sampling": sampling,
+            "evaluate_every": evaluate_every,
+            "evaluate_rows": evaluate_rows,
+        }
+        self._cohorts = [
+            Cohort(
+                program,
+                self.members,
+                index,
+                len(data.train),
+                steps=steps,
+                epochs=epochs,
+                evaluate_every=evaluate_every,
+                metrics=[f"{part}_{m}" for part in self._parts for m in METRICS[data.task]],
+            )
+            for program, index in _groups(self.members, data).items()
+        ]
+        self.history = History(self.members, self._cohorts)
+        self.shoal = Shoal(self.members, self._cohorts, data.task)
+        self._folder = None if folder is None else Path(folder)
+        self._checkpoint_seconds = checkpoint_seconds
+        self._saved_at = time.monotonic()
+        if self._folder is not None:
+            self._open(self._folder, resume)
+
+    @classmethod
+    def resume(cls, folder: str | Path, data: Dataset, **settings: Any) -> Self:
+        """The trainer of a run that was stopped or killed, from its last checkpoint.
+
+        Args:
+            folder: of the run.
+            data: the same data.
+            settings: threads, executor, callbacks and so on, as for a new trainer.
+
+        Raises:
+            ShoalError: no checkpoint there, a damaged one, or one of other data.
+        """
+        _, facts = checkpoint.load(Path(folder, STATE))
+        run = facts["run"]
+        recipes = [Recipe.from_dict(plain) for plain in run["recipes"]]
+        members = [Member(recipes[r], seed, arm) for r, seed, arm in run["members"]]
+        return cls(members, data, **run["settings"], folder=folder, resume=True, **settings)
+
+    @property
+    def steps_done(self) -> int:
+        """Steps done by the cohort that has the most to do."""
+        return max(self._cohorts, key=lambda c: c.total).step
+
+    @property
+    def total_steps(self) -> int:
+        """Steps to do for the cohort that has the most."""
+        return max(c.total for c in self._cohorts)
+
+    @property
+    def epochs_done(self) -> int:
+        """Whole epochs that every member has done."""
+        return min(c.step // c.steps_per_epoch for c in self._cohorts)
+
+    @property
+    def done(self) -> bool:
+        """Whether every member has done all its steps or diverged."""
+        return all(c.step == c.total for c in self._cohorts)
+
+    def step(self, count: int = 1) -> Self:
+        """Let every member take some steps."""
+        check_number("count", count, least=1, whole=True)
+        with self._workers() as workers:
+            self._round(workers, [c.step + count for c in self._cohorts])
+        return self
+
+    def epoch(self) -> Self:
+        """Let every member go to the end of its epoch."""
+        with self._workers() as workers:
+            self._round(workers, [_epoch_end(c) for c in self._cohorts])
+        return self
+
+    def stop(self) -> None:
+        """Ask `run` to end after the steps now under way; callbacks may call it."""
+        self._stopping = True
+
+    def run(self) -> Self:
+        """Train to the end.
+
+        Ctrl-C ends the steps under way and saves if there is a folder; `interrupted` is then true,
+        and `history` and `shoal` hold what was reached. A second Ctrl-C raises at once.
+        """
+        self._stopping = False
+        with _interrupts(self.stop) as seen, self._workers() as workers:
+            self._tell("on_start")
+            stride = 1.0
+            while not (self.done or self._stopping):
+                started = time.monotonic()
+                self._round(workers, self._targets(stride))
+                self._tell("on_round")
+                if self._folder and time.monotonic() - self._saved_at > self._checkpoint_seconds:
+                    self.save(self._folder)
+                seconds = max(time.monotonic() - started, 1e-4)
+                stride = max(1.0, stride * min(max(ROUND_SECONDS / seconds, 0.5), 4.0))
+            self.interrupted = seen.is_set()
+        if self._folder is not None:
+            self.save(self._folder)
+        self._tell("on_end")
+        return self
+
+    def save(self, folder: str | Path) -> None:
+        """Write a checkpoint into a folder, whole or not at all.
+
+        Raises:
+            ShoalError: the folder cannot be written.
+        """
+        arrays: checkpoint.Arrays = {}
+        for i, cohort in enumerate(self._cohorts):
+            arrays.update({f"{i}/{name}": array for name, array in _arrays(cohort).items()})
+        facts = {"format": 1, "run": self._run(), "steps": [c.step for c in self._cohorts]}
+        checkpoint.save(Path(folder, STATE), arrays, facts)
+        self._saved_at = time.monotonic()
+
+    def _run(self) -> dict[str, Any]:
+        """What makes this run this run; two runs with equal descriptions give equal numbers."""
+        recipes: list[Recipe] = list(dict.fromkeys(m.recipe for m in self.members))
+        return {
+            "members": [[recipes.index(m.recipe), m.seed, m.arm] for m in self.members],
+            "recipes": [recipe.to_dict() for recipe in recipes],
+            "settings": self._settings,
+            "data": self.data.fingerprint,
+        }
+
+    def _open(self, folder: Path, resume: bool) -> None:
+        path = folder / STATE
+        if not path.exists():
+            self.save(folder)  # finds out now, not after an hour, that it cannot write
+            return
+        if not resume:
+            raise ShoalError(f"folder={folder} holds a run; resume it, or give another folder")
+        arrays, facts = checkpoint.load(path)
+        mine = json.loads(json.dumps(self._run()))
+        for key, what in (
+            ("data", "other data"),
+            ("settings", "other settings"),
+            ("recipes", "other recipes"),
+            ("members", "other arms or seeds"),
+        ):
+            if facts["run"][key] != mine[key]:
+                raise ShoalError(f"folder={folder} holds a run with {what}; give another folder")
+        for i, cohort in enumerate(self._cohorts):
+            cohort.step = facts["steps"][i]
+            for name, array in _arrays(cohort).items():
+                array[...] = arrays[f"{i}/{name}"]
+
+    @contextmanager
+    def _workers(self) -> Iterator[Workers]:
+        workers = Workers(self.data, self._threads, self._executor)
+        try:
+            yield workers
+        finally:
+            workers.close()
+
+    def _targets(self, stride: float) -> list[int]:
+        """How far each cohort goes in the next round; all reach their end together."""
+        if any(overrides(c, "on_step") for c in self.callbacks):
+            return [c.step + 1 for c in self._cohorts]
+        most = self.total_steps
+        ends = [c.step + max(1, round(stride * c.total / most)) for c in self._cohorts]
+        if any(overrides(c, "on_epoch") for c in self.callbacks):
+            ends = [min(end, _epoch_end(c)) for end, c in zip(ends, self._cohorts, strict=True)]
+        return ends
+
+    def _round(self, workers: Workers, targets: Sequence[int]) -> None:
+        """Take all cohorts to their targets; the round counts as a whole or not at all."""
+        epochs = self.epochs_done
+        jobs, tasks = [], []
+        ends = [min(t, c.total) for t, c in zip(targets, self._cohorts, strict=True)]
+        for cohort, end in zip(self._cohorts, ends, strict=True):
+            if end == cohort.step:
+                continue
+            for which in cut(cohort.live, self._chunk or _chunk(cohort), workers.count):
+                jobs.append((cohort, which, end))
+                tasks.append(
+                    cohort.task(which, end, workers.source, self._parts, self._replacement)
+                )
+        results = workers.run(tasks)
+        for (cohort, which, end), result in zip(jobs, results, strict=True):
+            cohort.absorb(which, end, result)
+        for cohort, end in zip(self._cohorts, ends, strict=True):
+            cohort.step = end
+        self._tell("on_step")
+        if self.epochs_done > epochs:
+            self._tell("on_epoch")
+
+    def _tell(self, event: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+
+def _groups(members: Sequence[Member], data: Dataset) -> dict[Program, list[int]]:
+    """The members of each program."""
+    programs = {
+        recipe: program_of(recipe, data.in_shape, data.outputs, data.task)
+        for recipe in dict.fromkeys(member.recipe for member in members)
+    }
+    groups: dict[Program, list[int]] = {}
+    for i, member in enumerate(members):
+        groups.setdefault(programs[member.recipe], []).append(i)
+    return groups
+
+
+def _evaluation_rows(data: Dataset, most: int | None) -> dict[str, Any]:
+    """Which rows of each part are evaluated: all, or a sample that depends on the sizes alone."""
+    rows: dict[str, Any] = {}
+    for k, name in enumerate(("train", "valid", "test")):
+        count = len(getattr(data, name))
+        if most is None or count <= most:
+            rows |= {name: None} if count else {}
+        else:
+            rows[name] = np.sort(generator(0, "sample", k).choice(count, most, replace=False))
+    return rows
+
+
+def _arrays(cohort: Cohort) -> dict[str, Any]:
+    """All arrays of a cohort that training changes."""
+    rows, record = cohort.rows, cohort.record
+    return {
+        "theta": rows.theta,
+        "running": rows.running,
+        **{f"slots/{name}": slot for name, slot in rows.slots.items()},
+        "loss": record.loss,
+        "gradient_norm": record.gradient_norm,
+        "diverged": record.diverged,
+        "seconds": record.seconds,
+        **{f"metrics/{name}": values for name, values in record.metrics.items()},
+    }
+
+
+def _chunk(cohort: Cohort) -> int:
+    shapes = cohort.program.network.shapes(cohort.program.in_shape)
+    activations = cohort.program.batch_size * sum(int(np.prod(shape)) for shape in shapes[1:])
+    return chunk_size(4 * (cohort.layout.size + activations))
+
+
+def _epoch_end(cohort: Cohort) -> int:
+    return (cohort.step // cohort.steps_per_epoch + 1) * cohort.steps_per_epoch
+
+
+@contextmanager
+def _interrupts(stop: Any) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a call of `stop`; the second raises as usual."""
+    seen = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # only the main thread hears signals
+        return
+
+    def hear(number: int, frame: Any) -> None:
+        if seen.is_set():
+            raise KeyboardInterrupt
+        seen.set()
+        stop()
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
