@@ -1,5 +1,6 @@
 """Shoal trains a whole shoal of neural networks at once and says which way of training is best."""
 
+from shoal.comparison import Comparison, compare, log_grid
 from shoal.data import Dataset, available, load
 from shoal.engine import Callback, History, Member, Progress, Recipe, Shoal, Trainer
 from shoal.errors import ShoalError
@@ -48,6 +49,7 @@ __all__ = [
     "Affine",
     "BatchNorm",
     "Callback",
+    "Comparison",
     "Constant",
     "Cosine",
     "Dataset",
@@ -77,7 +79,9 @@ __all__ = [
     "WarmUp",
     "available",
     "check_gradients",
+    "compare",
     "load",
+    "log_grid",
     "mlp",
     "numerical_gradient",
 ]

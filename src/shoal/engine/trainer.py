@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from shoal.data import Dataset
 
+PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 0.3
 STATE = "state.safetensors"
 
@@ -51,6 +52,7 @@ class Trainer:
             share weights' draws, batches and dropout masks.
         sampling: "epochs" (permuted; the last partial batch counts) or "replacement".
         evaluate_every: epochs between two evaluations; there is always one at the end.
+        evaluate_parts: which parts are evaluated.
         evaluate_rows: at most this many rows of each part, drawn once; None for all.
         threads: None for one per processor. The numbers do not depend on it.
         chunk: members in a chunk; None to choose. The numbers do not depend on it.
@@ -88,6 +90,7 @@ class Trainer:
         sampling: str = "epochs",
         evaluate_every: int = 1,
         evaluate_rows: int | None = 10_000,
+        evaluate_parts: Sequence[str] = PARTS,
         threads: int | None = None,
         chunk: int | None = None,
         executor: Executor | None = None,
@@ -119,13 +122,16 @@ class Trainer:
         self._threads, self._executor, self._chunk = threads, executor, chunk
         self._stopping = False
         self.interrupted = False
-        self._parts = _evaluation_rows(data, evaluate_rows)
+        for part in evaluate_parts:
+            check_choice("part", part, PARTS)
+        self._parts = _evaluation_rows(data, evaluate_parts, evaluate_rows)
         self._settings = {
             "steps": steps,
             "epochs": epochs,
             "sampling": sampling,
             "evaluate_every": evaluate_every,
             "evaluate_rows": evaluate_rows,
+            "evaluate_parts": list(evaluate_parts),
         }
         self._cohorts = [
             Cohort(
@@ -329,10 +335,12 @@ def _groups(members: Sequence[Member], data: Dataset) -> dict[Program, list[int]
     return groups
 
 
-def _evaluation_rows(data: Dataset, most: int | None) -> dict[str, Any]:
+def _evaluation_rows(data: Dataset, parts: Sequence[str], most: int | None) -> dict[str, Any]:
     """Which rows of each part are evaluated: all, or a sample that depends on the sizes alone."""
     rows: dict[str, Any] = {}
-    for k, name in enumerate(("train", "valid", "test")):
+    for k, name in enumerate(PARTS):
+        if name not in parts:
+            continue
         count = len(getattr(data, name))
         if most is None or count <= most:
             rows |= {name: None} if count else {}

@@ -1,0 +1,504 @@
+"""A comparison: which arm is better, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.comparison.metrics import (
+    Metric,
+    best_values,
+    final_values,
+    steps_to,
+)
+from shoal.comparison.statistics import (
+    Difference,
+    Interval,
+    Verdict,
+    judge,
+    mean_interval,
+    paired_differences,
+)
+from shoal.comparison.tuning import Tuning
+from shoal.engine import History, Recipe, Shoal
+from shoal.errors import unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the table of a comparison; intervals are over seeds, without diverged members.
+
+    Attributes:
+        name: of the arm.
+        final: the metric at the end.
+        best: the metric at the evaluation that the validation part would choose.
+        loss: smoothed training loss at the end.
+        best_loss: its lowest value.
+        steps_to_target: steps until the smoothed training loss was at most the target.
+        reached: members that reached the target.
+        diverged, members: so many of so many diverged.
+        seconds: processor seconds for one member, measured in company.
+    """
+
+    name: str
+    final: Interval
+    best: Interval
+    loss: Interval
+    best_loss: Interval
+    steps_to_target: Interval
+    reached: int
+    diverged: int
+    members: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms, and what can be said of a compared with b."""
+
+    a: str
+    b: str
+    difference: Difference
+    margin: float
+    verdict: Verdict
+    words: str
+
+
+class Comparison:
+    """What `shoal.compare` returns: a table, verdicts, pictures and a report.
+
+    Attributes:
+        recipes: the recipe of each arm; after tuning, with the values that were chosen.
+        seeds: seeds that every arm was trained with.
+        metric: what verdicts go by, unless another is asked for.
+        history: everything that was recorded.
+        shoal: the trained networks.
+        tuning: how each arm was tuned, or None.
+        target: training loss of `steps_to_target`.
+        facts: data, steps, versions, machine and so on.
+        complete: False if training was interrupted.
+    """
+
+    def __init__(
+        self,
+        recipes: Mapping[str, Recipe],
+        seeds: Sequence[int],
+        metric: Metric,
+        history: History,
+        shoal: Shoal,
+        *,
+        tuning: Tuning | None = None,
+        margin: float | None = None,
+        target: float | None = None,
+        facts: Mapping[str, Any] | None = None,
+        complete: bool = True,
+    ) -> None:
+        self.recipes = dict(recipes)
+        self.seeds = tuple(seeds)
+        self.metric = metric
+        self.history = history
+        self.shoal = shoal
+        self.tuning = tuning
+        self.margin = margin
+        self.complete = complete
+        self.facts = dict(facts or {})
+        self.target = target if target is not None else self._default_target()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the arms, in the order given."""
+        return list(self.recipes)
+
+    def members(self, arm: str) -> NDArray[np.int64]:
+        """Numbers of an arm's members in the history, in the order of the seeds."""
+        return np.array([i for i, m in enumerate(self.history.members) if m.arm == arm])
+
+    def values(self, metric: str | Metric) -> dict[str, NDArray[np.float64]]:
+        """A metric at the end of every member, by arm, in the order of the seeds."""
+        values = final_values(self.history, self._metric(metric))
+        return {name: values[self.members(name)] for name in self.names}
+
+    @property
+    def arms(self) -> list[Arm]:
+        """The table, one row per arm."""
+        final = final_values(self.history, self.metric)
+        best = best_values(self.history, self.metric)
+        loss = final_values(self.history, Metric("loss"))
+        best_loss = best_values(self.history, Metric("loss"))
+        steps = steps_to(self.history, self.target)
+        rows = []
+        for name in self.names:
+            at = self.members(name)
+            rows.append(
+                Arm(
+                    name,
+                    mean_interval(final[at]),
+                    mean_interval(best[at]),
+                    mean_interval(loss[at]),
+                    mean_interval(best_loss[at]),
+                    mean_interval(steps[at]),
+                    int(np.isfinite(steps[at]).sum()),
+                    int((self.history.diverged[at] >= 0).sum()),
+                    len(at),
+                    float(self.history.seconds[at].mean()),
+                )
+            )
+        return rows
+
+    def pairs(self, metric: str | Metric | None = None) -> list[Pair]:
+        """Every pair of arms: paired difference, adjusted for all pairs, and the verdict.
+
+        The arm with the better mean comes first.
+
+        Args:
+            metric: such as "test_accuracy" or "loss"; None for the comparison's own.
+
+        Raises:
+            ShoalError: no such metric.
+        """
+        chosen = self.metric if metric is None else self._metric(metric)
+        values = self.values(chosen)
+        combos = list(itertools.combinations(_ranked(values, chosen), 2))
+        differences = paired_differences([(values[a], values[b]) for a, b in combos])
+        return [
+            self._pair(a, b, difference, chosen, values)
+            for (a, b), difference in zip(combos, differences, strict=True)
+        ]
+
+    def _pair(
+        self,
+        a: str,
+        b: str,
+        difference: Difference,
+        metric: Metric,
+        values: Mapping[str, NDArray[np.float64]],
+    ) -> Pair:
+        means = [mean_interval(values[name]).mean for name in (a, b)]
+        margin = self.margin if self.margin is not None and metric == self.metric else None
+        margin = metric.margin(*means) if margin is None else margin
+        dead = [bool(np.isnan(values[name]).all()) for name in (a, b)]
+        verdict: Verdict = judge(difference, margin, metric.higher_is_better)
+        if dead[0] != dead[1]:  # nothing to subtract, and nothing to doubt
+            verdict = "worse" if dead[0] else "better"
+        words = _words(a, b, difference, margin, verdict, metric, dead, len(self.seeds))
+        return Pair(a, b, difference, margin, verdict, words)
+
+    @property
+    def ranking(self) -> list[str]:
+        """Arms from best to worst mean; diverged ones last. Neighbours may be tied."""
+        return _ranked(self.values(self.metric), self.metric)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence: who is best, and who cannot be told from it."""
+        first, *others = self.ranking
+        if all(arm.diverged == arm.members for arm in self.arms):
+            return "Every member of every arm diverged; lower the learning rates."
+        if not others:
+            return f"{first} is the only arm; there is nothing to compare."
+        against = {pair.b: pair.verdict for pair in self.pairs() if pair.a == first}
+        groups = {
+            kind: [name for name in others if against[name] == kind]
+            for kind in ("better", "tied", "undecided")
+        }
+        parts = []
+        if groups["better"]:
+            parts.append(f"better than {_list(groups['better'])}")
+        if groups["tied"]:
+            parts.append(f"tied with {_list(groups['tied'])}")
+        if groups["undecided"]:
+            parts.append(f"not distinguished from {_list(groups['undecided'])} by these seeds")
+        best = next(arm for arm in self.arms if arm.name == first)
+        lead = f"{first} has the best {self.metric.label} ({_number(best.final, self.metric)})"
+        return f"{lead}: {'; '.join(parts)}."
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the reader should know before believing the table."""
+        lines = []
+        if not self.complete:
+            lines.append("training was interrupted; these are the values reached so far")
+        for arm in self.arms:
+            if arm.diverged:
+                steps = self.history.diverged[self.members(arm.name)]
+                lines.append(
+                    f"{arm.name}: diverged {arm.diverged}/{arm.members} (first at step "
+                    f"{steps[steps >= 0].min()}); left out of its means"
+                )
+        if len(self.seeds) < 3:
+            lines.append(f"{len(self.seeds)} seed(s) can hardly decide anything; take 5")
+        if self.tuning is None and len({type(r.optimizer) for r in self.recipes.values()}) > 1:
+            lines.append(
+                "different optimizers at fixed learning rates: this compares these settings, "
+                "not the optimizers; tune= gives each its own best"
+            )
+        return lines + (self.tuning.warnings if self.tuning else [])
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as pandas: one row per arm, columns such as final, final_low, final_high."""
+        import pandas as pd
+
+        rows = []
+        for arm in self.arms:
+            row: dict[str, Any] = {"arm": arm.name}
+            for name in ("final", "best", "loss", "best_loss", "steps_to_target"):
+                interval: Interval = getattr(arm, name)
+                row |= {
+                    name: interval.mean,
+                    f"{name}_low": interval.low,
+                    f"{name}_high": interval.high,
+                }
+            row |= {"reached": arm.reached, "diverged": arm.diverged, "members": arm.members}
+            rows.append(row | {"seconds": arm.seconds})
+        return pd.DataFrame(rows).set_index("arm")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All results as plain data; NaN becomes None."""
+        tuning = None
+        if self.tuning is not None:
+            tuning = asdict(self.tuning) | {"metric": self.tuning.metric.name}
+        plain = {
+            "metric": self.metric.name,
+            "seeds": list(self.seeds),
+            "complete": self.complete,
+            "headline": self.headline,
+            "ranking": self.ranking,
+            "warnings": self.warnings,
+            "target_loss": self.target,
+            "arms": [asdict(arm) for arm in self.arms],
+            "pairs": {
+                name: [asdict(pair) for pair in self.pairs(name)]
+                for name in dict.fromkeys((self.metric.name, "loss"))
+            },
+            "tuning": tuning,
+            "recipes": {name: recipe.to_dict() for name, recipe in self.recipes.items()},
+            "facts": self.facts,
+        }
+        cleaned: dict[str, Any] = _without_nan(plain)
+        return cleaned
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """All results as JSON; written to `path` too if one is given."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        if path is not None:
+            from shoal.engine.checkpoint import write_whole
+
+            write_whole(Path(path), text.encode())
+        return text
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Header and rows of the table in words, for terminals, notebooks and reports."""
+        label = self.metric.label
+        header = [
+            "arm",
+            f"{label}, final",
+            f"{label}, best",
+            "training loss, final",
+            f"steps to loss {self.target:.3g}",
+            "diverged",
+            "seconds",
+        ]
+        rows = []
+        by_name = {arm.name: arm for arm in self.arms}
+        for name in self.ranking:
+            arm = by_name[name]
+            steps = _steps(arm)
+            rows.append(
+                [
+                    arm.name,
+                    _number(arm.final, self.metric),
+                    _number(arm.best, self.metric),
+                    _number(arm.loss, Metric("loss")),
+                    steps,
+                    f"{arm.diverged}/{arm.members}",
+                    f"{arm.seconds:.2f}",
+                ]
+            )
+        return header, rows
+
+    def __str__(self) -> str:
+        header, rows = self.table()
+        widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+        lines = [
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in (header, *rows)
+        ]
+        lines.insert(1, "─" * len(lines[0]))
+        text = [self.headline, "", *lines, ""]
+        text += [f"Mean over {len(self.seeds)} seeds ± half of the 95 % interval."]
+        if self.tuning is not None:
+            text.append(
+                f"Each arm was tuned with {self.tuning.budget} trainings on "
+                f"{self.tuning.metric.label} before, on other seeds."
+            )
+        for metric in dict.fromkeys((self.metric, Metric("loss"))):
+            if len(self.names) > 1:
+                text += ["", f"{metric.label[0].upper()}{metric.label[1:]}, pair by pair:"]
+                text += [f"  {pair.words}" for pair in self.pairs(metric)]
+        if self.warnings:
+            text += ["", *(f"Note: {line}." for line in self.warnings)]
+        return "\n".join(text)
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self.names)} on {len(self.seeds)} seeds>"
+
+    def _repr_html_(self) -> str:
+        """The table and the headline, for notebooks."""
+        from html import escape
+
+        header, rows = self.table()
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        )
+        notes = "".join(f"<p>Note: {escape(line)}.</p>" for line in self.warnings)
+        return (
+            f"<p><b>{escape(self.headline)}</b></p><table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table>{notes}"
+        )
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Learning curves with seed bands, and the differences; saved to `path` if one is given.
+
+        Returns:
+            A matplotlib Figure.
+        """
+        from shoal.plot import plot_comparison
+
+        return plot_comparison(self, path)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report: one HTML file that opens offline.
+
+        Raises:
+            ShoalError: the file cannot be written.
+        """
+        from shoal.report import write_report
+
+        return write_report(self, path)
+
+    def _metric(self, metric: str | Metric) -> Metric:
+        if isinstance(metric, Metric):
+            return metric
+        known = ("loss", *self.history.metrics)
+        if metric not in known:
+            raise unknown("metric", metric, known)
+        return Metric(metric)
+
+    def _default_target(self) -> float:
+        """Where the slowest arm ends: its mean final training loss."""
+        loss = final_values(self.history, Metric("loss"))
+        means = [mean_interval(loss[self.members(name)]).mean for name in self.names]
+        finite = [m for m in means if math.isfinite(m)]
+        return max(finite, default=math.nan)
+
+
+def machine_facts() -> dict[str, str]:
+    """Versions and machine, for reports."""
+    import numpy
+
+    import shoal
+    from shoal.engine.executor import available_threads
+
+    return {
+        "shoal": shoal.__version__,
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "machine": f"{platform.system()} {platform.machine()}, {available_threads()} processors",
+    }
+
+
+def _ranked(values: Mapping[str, NDArray[np.float64]], metric: Metric) -> list[str]:
+    """Arms from best to worst mean; those without any value last."""
+    sign = -1 if metric.higher_is_better else 1
+    means = {name: mean_interval(v) for name, v in values.items()}
+    return sorted(values, key=lambda name: sign * means[name].mean if means[name].n else math.inf)
+
+
+def _words(
+    a: str,
+    b: str,
+    difference: Difference,
+    margin: float,
+    verdict: Verdict,
+    metric: Metric,
+    dead: Sequence[bool],
+    seeds: int,
+) -> str:
+    """One sentence for one pair."""
+    if all(dead):
+        return f"{a} and {b}: undecided; all members of both diverged"
+    if any(dead):
+        return f"{a} is {verdict} than {b}: all members of {a if dead[0] else b} diverged"
+    scale, unit = (100, " points") if metric.measure == "accuracy" else (1, "")
+    mean, low, high, width = (
+        scale * v for v in (difference.mean, difference.low, difference.high, margin)
+    )
+    if difference.n < 2:
+        return f"{a} and {b}: undecided; only {difference.n} pair of runs (difference {mean:+.3g})"
+    detail = f"{mean:+.3g} [{low:+.3g}, {high:+.3g}]{unit}, {_p(difference.p)}"
+    if difference.n < seeds:
+        detail += f", {difference.n} of {seeds} pairs"
+    match verdict:
+        case "tied":
+            return f"{a} and {b} are tied: {detail}, within ±{width:.2g}{unit}"
+        case "undecided":
+            return f"{a} and {b}: undecided: {detail}"
+    return f"{a} is {verdict} than {b}: {detail}"
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _number(interval: Interval, metric: Metric) -> str:
+    """Mean ± half width, in per cent for accuracies."""
+    if interval.n == 0:
+        return "diverged"
+    half = (interval.high - interval.low) / 2
+    if metric.measure == "accuracy":
+        text = f"{100 * interval.mean:.2f}"
+        return f"{text} ± {100 * half:.2f} %" if math.isfinite(half) else f"{text} %"
+    digits = max(2, 2 - math.floor(math.log10(abs(interval.mean)))) if interval.mean else 2
+    digits = min(digits, 6)
+    text = f"{interval.mean:.{digits}f}"
+    return f"{text} ± {half:.{digits}f}" if math.isfinite(half) else text
+
+
+def _steps(arm: Arm) -> str:
+    if not arm.reached:
+        return "never"
+    text = f"{arm.steps_to_target.mean:.0f}"
+    return text if arm.reached == arm.members else f"{text} ({arm.reached}/{arm.members})"
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _without_nan(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_nan(v) for key, v in value.items()}
+        case list() | tuple():
+            return [_without_nan(v) for v in value]
+        case float():
+            return value if math.isfinite(value) else None
+        case np.generic():
+            return _without_nan(value.item())
+    return value

@@ -1,0 +1,146 @@
+"""The statistics of a comparison: intervals, paired differences, Holm's adjustment, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Verdict = Literal["better", "worse", "tied", "undecided"]
+
+LEVEL = 0.05
+"""Chance of a wrong verdict that is accepted, over all pairs together."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with its 95 % interval; NaN where it cannot be known."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
+    """Mean ± t(1 - level/2, n - 1) · s / √n, over the finite values (Student 1908).
+
+    >>> i = mean_interval([1.0, 2.0, 3.0])
+    >>> round(i.mean, 2), round(i.low, 2), round(i.high, 2), i.n
+    (2.0, -0.48, 4.48, 3)
+    """
+    from scipy.stats import t
+
+    x = np.asarray(values, np.float64)
+    x = x[np.isfinite(x)]
+    n = len(x)
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    mean = float(x.mean())
+    if n == 1:
+        return Interval(mean, np.nan, np.nan, 1)
+    half = float(t.ppf(1 - level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The paired difference of two arms, a - b, over the seeds where both are finite.
+
+    Attributes:
+        mean: of the differences.
+        low, high: interval, adjusted so that it excludes 0 exactly if `p` < 0.05.
+        p: two-sided, adjusted by Holm's method for all pairs looked at.
+        n: pairs of runs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+
+def paired_differences(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[Difference]:
+    """Differences of several pairs of arms, with p-values and intervals adjusted for all of them.
+
+    Every pair gets a t-test on its seeds' differences. Holm (1979) sorts the m p-values and holds
+    the k-th against 0.05 / (m - k + 1), until one fails. Each interval is made at the level at
+    which its pair was judged, so that interval and p-value say the same.
+
+    >>> a, b = [0.91, 0.92, 0.93], [0.81, 0.83, 0.84]
+    >>> [d] = paired_differences([(a, b)])
+    >>> round(d.mean, 3), d.p < 0.05
+    (0.093, True)
+    """
+    differences = [_finite_differences(a, b) for a, b in pairs]
+    raw = np.array([_p_value(d) for d in differences])
+    adjusted, levels = holm(raw)
+    intervals = [mean_interval(d, level) for d, level in zip(differences, levels, strict=True)]
+    return [
+        Difference(i.mean, i.low, i.high, float(p), i.n)
+        for i, p in zip(intervals, adjusted, strict=True)
+    ]
+
+
+def holm(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Adjusted p-values, and the level at which each was judged; NaN p-values stay out.
+
+    >>> holm(np.array([0.01, 0.04, 0.03]))[0]
+    array([0.03, 0.06, 0.06])
+    """
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    levels = np.full(len(p), LEVEL / max(len(known), 1))
+    largest, level = 0.0, LEVEL
+    failed = False
+    for k, i in enumerate(known[np.argsort(p[known], kind="stable")]):
+        left = len(known) - k
+        largest = max(largest, min(1.0, float(p[i]) * left))
+        adjusted[i] = largest
+        if not failed:
+            level = LEVEL / left
+            failed = float(p[i]) >= level
+        levels[i] = level
+    return adjusted, levels
+
+
+def judge(difference: Difference, margin: float, higher_is_better: bool) -> Verdict:
+    """The verdict on a, compared with b.
+
+    tied: the whole interval lies within ± margin: too small a difference to matter, proved.
+    better, worse: the interval excludes 0.
+    undecided: neither; more seeds would decide.
+
+    >>> judge(Difference(0.02, 0.01, 0.03, 0.001, 5), margin=0.005, higher_is_better=True)
+    'better'
+    """
+    if difference.n < 2 or not np.isfinite(difference.low):
+        return "undecided"
+    if -margin < difference.low and difference.high < margin:
+        return "tied"
+    if difference.low > 0 or difference.high < 0:
+        return "better" if (difference.mean > 0) == higher_is_better else "worse"
+    return "undecided"
+
+
+def _finite_differences(a: Any, b: Any) -> NDArray[np.float64]:
+    differences = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    return differences[np.isfinite(differences)]
+
+
+def _p_value(differences: NDArray[np.float64]) -> float:
+    """Two-sided t-test of mean 0; equal runs (all differences 0) have p = 1."""
+    from scipy.stats import t
+
+    n = len(differences)
+    if n < 2:
+        return np.nan
+    spread = differences.std(ddof=1)
+    if spread == 0:
+        return 1.0 if differences[0] == 0 else 0.0
+    statistic = abs(differences.mean()) / (spread / np.sqrt(n))
+    return float(2 * t.sf(statistic, n - 1))
