@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
 from array_api_compat import array_namespace
@@ -59,12 +60,14 @@ class Optimizer:
 
 
 def cast(like: Array) -> Callable[[Any], Any]:
-    """How a number enters an expression with `like`: a column in its type, a float as it is.
+    """How a number enters an expression with `like`: a column in its type, a number as it is.
 
     Numbers are combined in float64 first (1 - β₂ = 0.001 loses digits in float32).
     """
     xp = array_namespace(like)
-    return lambda number: number if isinstance(number, float) else xp.astype(number, like.dtype)
+    return lambda number: (
+        float(number) if isinstance(number, Real) else xp.astype(number, like.dtype)
+    )
 
 
 def sqrt(x: Array) -> Array:

@@ -56,7 +56,7 @@ class StepDecay(Schedule):
 
     def factor(self, step: Any, total: int) -> Factors:
         drops = np.asarray(step) // self.every
-        return np.asarray(self.gamma**drops, np.float64)
+        return np.asarray(np.power(float(self.gamma), drops))
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Exponential(Schedule):
         check_number("every", self.every, least=1, whole=True)
 
     def factor(self, step: Any, total: int) -> Factors:
-        return np.asarray(self.gamma ** (np.asarray(step, np.float64) / self.every))
+        return np.asarray(np.power(self.gamma, np.asarray(step, np.float64) / self.every))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,250 @@
+"""A data set, ready to train on: three parts of float32 inputs and targets, and what they mean.
+
+A `Dataset` is made by `shoal.load(name)` or one of `Dataset.from_arrays`, `from_frame`,
+`from_csv`, `from_parquet`; each checks its input, splits it, and fits whatever it fits (means,
+levels, medians) on the training part only. Its arrays are read-only, because every member of a
+shoal trains on these very numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from shoal.data.arrays import from_arrays, prepare_array
+from shoal.data.columns import Column, TableEncoder
+from shoal.data.describe import Description, describe
+from shoal.data.files import from_csv, from_parquet
+from shoal.data.part import PARTS, Part, PartName
+from shoal.data.scaling import Transformer
+from shoal.data.split import sample_rows, split_rows
+from shoal.data.tables import from_frame
+from shoal.data.targets import TASKS, Task
+from shoal.errors import ShoalError, check_choice
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Training, validation and test parts, what their numbers mean, and where they came from.
+
+    Attributes:
+        name: what to call it.
+        source: where it came from: a file's name, an address, "arrays", …
+        task: "classification" or "regression".
+        train: the part to learn from.
+        valid: the part to choose by; may be empty.
+        test: the part to judge by; may be empty.
+        classes: the original labels in the order of their indices; None for regression.
+        features: the names of the inputs after preprocessing; empty for images.
+        target: the name of the target (several are joined by ", ").
+        target_mean: mean of each target over the training part, float64 `(outputs,)`;
+            None for classification.
+        target_scale: standard deviation of the same.
+        preprocessing: what `prepare` puts new inputs through; None if they are used as they are.
+        columns: the original columns with their ranges, for `describe`; empty for images.
+        notes: what only the loader knew, as (label, text), for `describe`.
+
+    >>> data = Dataset.from_arrays([[0.0], [1.0], [2.0], [3.0]], list("aabb"), valid=0, test=2)
+    >>> data
+    <Dataset arrays: classification, 2 + 0 + 2 rows, inputs (1,), 2 classes>
+    >>> data.labels([1, 0])
+    array(['b', 'a'], dtype='<U1')
+    """
+
+    name: str
+    source: str
+    task: Task
+    train: Part
+    valid: Part
+    test: Part
+    classes: tuple[Any, ...] | None = None
+    features: tuple[str, ...] = ()
+    target: str = "y"
+    target_mean: NDArray[np.float64] | None = None
+    target_scale: NDArray[np.float64] | None = None
+    preprocessing: Transformer | None = None
+    columns: tuple[Column, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+    # Where data sets come from; each is documented where it is written.
+    from_arrays = staticmethod(from_arrays)
+    from_frame = staticmethod(from_frame)
+    from_csv = staticmethod(from_csv)
+    from_parquet = staticmethod(from_parquet)
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not belong together, and labels out of range."""
+        check_choice("task", self.task, TASKS)
+        if not len(self.train):
+            raise ShoalError(f"data set {self.name!r} must have rows to train on, but has none")
+        for which in PARTS:
+            part = self.part(which)
+            if part.x.shape[1:] != self.in_shape or part.y.shape[1:] != self.train.y.shape[1:]:
+                raise ShoalError(
+                    f"the {which} part must have inputs {self.in_shape} as the training part, "
+                    f"but has {part.x.shape[1:]}; give rows of one shape"
+                )
+            if self.classes is not None:
+                _check_range(part.y, len(self.classes), f"{which}.y")
+        if (self.task == "classification") != (self.classes is not None):
+            raise ShoalError(f"classes={self.classes!r} must be given for classification only")
+        if self.task == "regression" and self.train.y.ndim != 2:
+            raise ShoalError(
+                f"train.y of shape {self.train.y.shape} must be (rows, targets) for regression"
+            )
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """The shape of one input: (features,), (height, width) or (height, width, channels)."""
+        return self.train.x.shape[1:]
+
+    @property
+    def outputs(self) -> int:
+        """What a network must put out: the number of classes, or of targets."""
+        return len(self.classes) if self.classes is not None else int(self.train.y.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of everything trained on: task, classes, and each part's shapes and bytes.
+
+        Two data sets with the same fingerprint give the same results; where the data came from
+        does not matter.
+        """
+        digest = hashlib.sha256(f"shoal 1|{self.task}|{self.classes!r}".encode())
+        for scaling in (self.target_mean, self.target_scale):
+            digest.update(b"|" if scaling is None else scaling.tobytes())
+        for which in PARTS:
+            part = self.part(which)
+            for array in (part.x, part.y):
+                digest.update(f"|{which}|{array.dtype.str}|{array.shape}|".encode())
+                digest.update(array.reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
+
+    def part(self, which: PartName) -> Part:
+        """The part of that name.
+
+        Raises:
+            ShoalError: if there is no such part.
+        """
+        check_choice("part", which, PARTS)
+        found: Part = getattr(self, which)
+        return found
+
+    def take(self, n: int, seed: int = 0) -> Dataset:
+        """The same data set with only `n` rows to train on; the other parts stay.
+
+        The rows are the first `n` of a seeded random order in which classes take fair turns, so
+        `take(300)` is the beginning of `take(500)`. Scaling is not fitted again.
+
+        Raises:
+            ShoalError: if `n` is not a whole number from 1 to the rows there are.
+
+        >>> from shoal.data import load
+        >>> load("digits").take(100)
+        <Dataset digits: classification, 100 + 359 + 359 rows, inputs (8, 8), 10 classes>
+        """
+        y = self.train.y if self.classes is not None else None
+        rows = sample_rows(len(self.train), n, seed, y)
+        note = f"{n} of {len(self.train)} training rows (take, seed {seed})"
+        return replace(
+            self, train=self.train.rows(rows), notes=(*self.notes, ("training rows", note))
+        )
+
+    def with_valid(self, valid: float, seed: int = 0) -> Dataset:
+        """The same data set with a validation part carved from the training part.
+
+        `valid` is a share in [0, 1) or a number of rows; the cut is stratified. What was fitted
+        (means, levels) stays as it is.
+
+        Raises:
+            ShoalError: if there is a validation part already, or `valid` is out of range.
+
+        >>> from shoal.data import load
+        >>> load("digits", valid=0).take(500).with_valid(100)
+        <Dataset digits: classification, 400 + 100 + 359 rows, inputs (8, 8), 10 classes>
+        """
+        if len(self.valid):
+            raise ShoalError(
+                f"data set {self.name!r} has a validation part of {len(self.valid)} rows already; "
+                "load it with valid=0 to carve another"
+            )
+        y, classes = (None, ()) if self.classes is None else (self.train.y, self.classes)
+        train, carved, _ = split_rows(len(self.train), valid, 0, seed, y, classes)
+        return replace(self, train=self.train.rows(train), valid=self.train.rows(carved))
+
+    def labels(self, indices: ArrayLike) -> NDArray[Any]:
+        """The original labels of class indices, in an array of the same shape.
+
+        Raises:
+            ShoalError: for regression, or if an index is out of range.
+        """
+        if self.classes is None:
+            raise ShoalError(f"data set {self.name!r} is for regression and has no labels")
+        at = np.asarray(indices)
+        _check_range(at, len(self.classes), "indices")
+        return np.array(self.classes)[at.astype(np.int64)]
+
+    def values(self, standardised: ArrayLike) -> NDArray[np.float64]:
+        """Standardised predictions `(n, outputs)` in the targets' own units: mean + scale · y.
+
+        Raises:
+            ShoalError: for classification.
+
+        >>> data = Dataset.from_arrays([[0.0], [1.0]], [10.0, 30.0], valid=0, test=0)
+        >>> data.values(data.train.y)
+        array([[10.],
+               [30.]])
+        """
+        if self.target_mean is None or self.target_scale is None:
+            raise ShoalError(f"data set {self.name!r} is for classification; use labels(indices)")
+        return self.target_mean + self.target_scale * np.asarray(standardised, dtype=np.float64)
+
+    def prepare(self, x: Any) -> NDArray[np.float32]:
+        """New raw inputs, made ready for a network that was trained on this data set.
+
+        Args:
+            x: what the data set was made from: an array `(n, *in_shape)`, or a pandas table with
+                its columns (further ones, such as the target, are left aside).
+
+        Raises:
+            ShoalError: on another shape, missing columns, NaN or infinity.
+
+        >>> data = Dataset.from_arrays([[0.0], [2.0]], [0, 1], valid=0, test=0)
+        >>> data.prepare([[4.0]])
+        array([[3.]], dtype=float32)
+        """
+        if isinstance(self.preprocessing, TableEncoder):
+            return self.preprocessing.transform(x)
+        return prepare_array(x, self.preprocessing, self.in_shape)
+
+    def describe(self) -> Description:
+        """Shapes, classes, ranges, gaps, origin and preprocessing; `print` it to read it."""
+        return describe(self)
+
+    def __repr__(self) -> str:
+        """One line; the rows are those to train on, to choose by and to judge by."""
+        rows = " + ".join(str(len(self.part(which))) for which in PARTS)
+        noun = "classes" if self.classes is not None else "targets"
+        noun = noun if self.outputs > 1 else "target"
+        return (
+            f"<Dataset {self.name}: {self.task}, {rows} rows, "
+            f"inputs {self.in_shape}, {self.outputs} {noun}>"
+        )
+
+
+def _check_range(indices: NDArray[Any], count: int, name: str) -> None:
+    """Require class indices from 0 to count − 1."""
+    if indices.dtype.kind not in "iu":
+        raise ShoalError(f"{name} must be class indices (whole numbers), not {indices.dtype}")
+    wrong = (indices < 0) | (indices >= count)
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ShoalError(
+            f"{name}{list(where)}={indices[where]} must be a class index from 0 to {count - 1}; "
+            "labels are numbered from 0 in the order of `classes`"
+        )
