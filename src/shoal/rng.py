@@ -34,5 +34,6 @@ def generator(seed: int, purpose: Purpose, *where: int) -> np.random.Generator:
     >>> bool((a.standard_normal(3) == b.standard_normal(3)).all())
     True
     """
-    key = np.random.SeedSequence((seed, _PURPOSES[purpose], *where))
+    # spawn_key, not one long tuple: a tuple is padded with zeros, and (7,) would equal (7, 0)
+    key = np.random.SeedSequence(seed, spawn_key=(_PURPOSES[purpose], *where))
     return np.random.Generator(np.random.Philox(key))

@@ -58,7 +58,7 @@ class ReLU(Activation):
         return namespace(x).maximum(x, 0)
 
     def derivative(self, saved: Array) -> Array:
-        return saved > 0
+        return namespace(saved).astype(saved > 0, saved.dtype)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class SoftmaxCrossEntropy(Loss):
     The gradient of one row is p - onehot(t); the mean divides it by the batch.
 
     Attributes:
-        targets: "labels" (…, batch), whole numbers; or "probabilities" (…, batch, classes), one-hot
+        targets: "labels" (…, batch), whole numbers from 0 to classes - 1 (not checked here: a
+            `Dataset` checks them once); or "probabilities" (…, batch, classes), one-hot
             or soft. It is stated, never guessed.
 
     >>> import numpy as np
