@@ -27,7 +27,7 @@ class Callback:
         """After every round: as many steps as take about a third of a second."""
 
     def on_end(self, trainer: Trainer) -> None:
-        """After the last step, or when training was stopped."""
+        """When training ends: after the last step, when it was stopped, or when it failed."""
 
 
 def overrides(callback: Callback, method: str) -> bool:

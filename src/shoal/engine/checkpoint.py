@@ -1,7 +1,7 @@
 """Checkpoints: named arrays and plain facts in one file that is never half written.
 
-The file is safetensors (github.com/huggingface/safetensors); the facts are JSON in its header.
-Nothing is pickled, so opening a file runs nothing.
+The file is safetensors (github.com/huggingface/safetensors); the facts are JSON in its header,
+with a checksum of it all. Nothing is pickled, so opening a file runs nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any
     from safetensors.numpy import save as to_bytes
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_whole(path, to_bytes(whole, metadata={"shoal": json.dumps(facts)}))
+    text = json.dumps(facts, default=int)  # of NumPy's numbers, only whole ones are facts
+    labels = {"shoal": text, "crc32": _checksum(text, whole)}
+    write_whole(path, to_bytes(whole, metadata=labels))
 
 
 def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
@@ -45,10 +48,27 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         raise ShoalError(f"no checkpoint at {path}; give the folder of a run")
     try:
         with safe_open(path, framework="numpy") as file:
-            facts: dict[str, Any] = json.loads(file.metadata()["shoal"])
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            labels = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if "shoal" not in labels:
+            raise ShoalError(f"{path} is no checkpoint of shoal; give the folder of a run")
+        if labels.get("crc32") != _checksum(labels["shoal"], arrays):
+            raise ShoalError(f"{path} is damaged (its checksum is wrong); start anew")
+        facts: dict[str, Any] = json.loads(labels["shoal"])
+    except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, ShoalError):
+            raise
         raise ShoalError(f"{path} is damaged and cannot be read ({error}); start anew") from None
+    return arrays, facts
+
+
+def _checksum(text: str, arrays: Arrays) -> str:
+    """CRC-32 of the facts and of all arrays with their names, types and shapes."""
+    value = zlib.crc32(text.encode())
+    for name, array in sorted(arrays.items()):
+        value = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), value)
+        value = zlib.crc32(array.data, value)
+    return f"{value:08x}"
 
 
 def write_whole(path: Path, content: bytes) -> None:

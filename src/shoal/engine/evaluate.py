@@ -24,7 +24,7 @@ def outputs_of(program: Program, params: Sequence[Params], x: Array) -> Array:
     """Outputs (members, rows, outputs) for rows x, piece by piece."""
     pieces = [
         program.network.forward(params, x[None, at : at + PIECE])[0]
-        for at in range(0, len(x), PIECE)
+        for at in range(0, max(len(x), 1), PIECE)
     ]
     return np.concatenate(pieces, axis=1)
 

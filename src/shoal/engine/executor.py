@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,8 +34,21 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """BLAS with one thread: members are what runs in parallel, and bits must not depend on it."""
+_TURN = threading.RLock()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS with one thread: members are what runs in parallel, and bits must not depend on it.
+
+    The setting belongs to the whole process, and whoever enters first would restore it under the
+    feet of the others; so runs in several threads take turns, a round each.
+    """
+    with _TURN, _limited_blas():
+        yield
+
+
+def _limited_blas() -> AbstractContextManager[Any]:
     limits: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limits
 
@@ -120,7 +137,9 @@ class Workers:
                 ThreadPoolExecutor(self.count, thread_name_prefix="shoal")
             )
         elif not isinstance(executor, ThreadPoolExecutor):
-            folder = self._close.enter_context(tempfile.TemporaryDirectory(prefix="shoal-data-"))
+            folder = self._close.enter_context(
+                tempfile.TemporaryDirectory(prefix="shoal-data-", ignore_cleanup_errors=True)
+            )
             self.source = OnDisk.write(data, folder)
             self._run = _train_elsewhere
         self.executor = executor
@@ -150,7 +169,11 @@ class Workers:
 
 
 def _train_elsewhere(task: Task) -> Result:
-    with one_blas_thread():
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if multiprocessing.parent_process() is not None and in_main_thread:
+        # a terminal sends Ctrl-C to workers too; how to end is the trainer's to decide
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _limited_blas():
         return train(task)
 
 

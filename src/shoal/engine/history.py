@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shoal.engine.cohort import Cohort
 from shoal.engine.member import Member
-from shoal.errors import unknown
+from shoal.errors import ShoalError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +72,10 @@ class History:
             name: "loss", "gradient_norm", or one of `metrics`.
 
         Raises:
-            ShoalError: no such quantity.
+            ShoalError: no such member or quantity.
         """
+        if member not in self._place:
+            raise ShoalError(f"member={member} must be a number from 0 to {len(self.members) - 1}")
         cohort, row = self._place[member]
         record = cohort.record
         if name in PER_STEP:
@@ -87,9 +89,9 @@ class History:
     def final(self, name: str) -> NDArray[np.float64]:
         """The last value of a metric for each member; NaN for a diverged one."""
         values = np.full(len(self.members), np.nan)
-        for i in range(len(self.members)):
+        for i in np.flatnonzero(self.diverged < 0).tolist():
             curve = self.curve(i, name).values
-            if len(curve) and self.diverged[i] < 0:
+            if len(curve):
                 values[i] = curve[-1]
         return values
 
@@ -104,25 +106,25 @@ class History:
         """
         import pandas as pd
 
-        frames = []
-        for i, member in enumerate(self.members):
-            cohort, _ = self._place[i]
-            for name in names if names is not None else (*PER_STEP, *self.metrics):
-                curve = self.curve(i, name)
-                frames.append(
-                    pd.DataFrame(
-                        {
-                            "arm": member.arm,
-                            "seed": member.seed,
-                            "member": i,
-                            "step": curve.steps,
-                            "epoch": curve.steps / cohort.steps_per_epoch,
-                            "name": name,
-                            "value": curve.values.astype(np.float64),
-                        }
-                    )
-                )
-        return pd.concat(frames, ignore_index=True)
+        names = (*PER_STEP, *self.metrics) if names is None else names
+        keys = [(i, name) for i in range(len(self.members)) for name in names]
+        curves = [self.curve(i, name) for i, name in keys]
+
+        def column(values: Iterable[Any]) -> NDArray[Any]:
+            return np.repeat(np.array(list(values)), [len(curve.steps) for curve in curves])
+
+        steps = np.concatenate([curve.steps for curve in curves])
+        return pd.DataFrame(
+            {
+                "arm": column(self.members[i].arm for i, _ in keys),
+                "seed": column(self.members[i].seed for i, _ in keys),
+                "member": column(i for i, _ in keys),
+                "step": steps,
+                "epoch": steps / column(self._place[i][0].steps_per_epoch for i, _ in keys),
+                "name": column(name for _, name in keys),
+                "value": np.concatenate([curve.values for curve in curves], dtype=np.float64),
+            }
+        )
 
     def _each(self) -> Iterator[tuple[Cohort, int]]:
         return (self._place[i] for i in range(len(self.members)))

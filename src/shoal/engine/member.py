@@ -7,7 +7,7 @@ members that differ in structure fall into different cohorts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from shoal.engine.recipe import Recipe
@@ -19,11 +19,23 @@ from shoal.optim import Optimizer
 
 @dataclass(frozen=True)
 class Member:
-    """One network in training: a recipe, a seed, and the name of its arm."""
+    """One network in training: a recipe, a seed, and the name of its arm.
+
+    Raises:
+        ShoalError: something else than a recipe, a whole number >= 0, and text.
+    """
 
     recipe: Recipe
     seed: int
     arm: str = "recipe"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.arm, str):
+            raise ShoalError(f"arm={self.arm!r} must be text, such as 'SGD'")
+        if not isinstance(self.recipe, Recipe):
+            raise ShoalError(f"recipe={self.recipe!r} of arm {self.arm!r} must be a Recipe")
+        check_number("seed", self.seed, least=0, whole=True)
+        object.__setattr__(self, "seed", int(self.seed))  # NumPy's whole numbers are no JSON
 
 
 @dataclass(frozen=True)
@@ -82,14 +94,12 @@ def make_members(
     if isinstance(recipes, Recipe):
         recipes = {"recipe": recipes}
     if not isinstance(recipes, Mapping):
-        if not recipes or not all(isinstance(m, Member) for m in recipes):
+        listed = isinstance(recipes, Sequence) and len(recipes) > 0
+        if not listed or not all(isinstance(m, Member) for m in recipes):
             raise ShoalError(f"recipes={recipes!r} must be recipes by name, such as {{'SGD': ...}}")
         return tuple(recipes)
     if not recipes:
         raise ShoalError("recipes={} is empty; give at least one, such as {'SGD': Recipe(...)}")
-    for name, recipe in recipes.items():
-        if not isinstance(recipe, Recipe):
-            raise ShoalError(f"recipes[{name!r}]={recipe!r} must be a Recipe")
     return tuple(
         Member(recipe, seed, name) for name, recipe in recipes.items() for seed in seed_list(seeds)
     )
@@ -101,7 +111,7 @@ def seed_list(seeds: int | Sequence[int]) -> list[int]:
     >>> seed_list(3)
     [0, 1, 2]
     """
-    if isinstance(seeds, int):
+    if not isinstance(seeds, Iterable):
         check_number("seeds", seeds, least=1, whole=True)
         return list(range(seeds))
     listed = list(seeds)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields
+from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, replace
 from typing import Any
+
+import numpy as np
 
 from shoal.errors import ShoalError, check_number, unknown
 from shoal.nn import (
@@ -71,13 +73,15 @@ class Recipe:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
-        _check_kind("network", self.network, Network, "shoal.mlp([100])")
-        _check_kind("optimizer", self.optimizer, Optimizer, "shoal.SGD(lr=0.01)")
+        for f in fields(self):
+            object.__setattr__(self, f.name, _python(getattr(self, f.name)))
+        _check_kind("network", self.network, Network, "a Network, such as shoal.mlp([100])")
+        _check_kind("optimizer", self.optimizer, Optimizer, "an Optimizer, such as shoal.SGD(lr=0.01)")
         if self.schedule is not None:
-            _check_kind("schedule", self.schedule, Schedule, "shoal.Cosine()")
+            _check_kind("schedule", self.schedule, Schedule, "a Schedule, such as shoal.Cosine()")
         check_init(self.init)
         check_number("weight_decay", self.weight_decay, least=0)
-        if self.loss != "auto" and self.loss not in LOSSES:
+        if self.loss not in ("auto", *LOSSES):
             raise unknown("loss", self.loss, ["auto", *LOSSES])
         check_number("batch_size", self.batch_size, least=1, whole=True)
         if self.clip_norm is not None:
@@ -168,13 +172,24 @@ class Recipe:
                 table = table.setdefault(parent, {})
                 if not isinstance(table, dict):
                     raise ShoalError(f"{path!r} is no setting: {parent} has no parts")
-            table[last] = value
+            table[last] = _plain(value)
         return Recipe.from_dict(plain)
 
 
-def _check_kind(name: str, value: object, kind: type, example: str) -> None:
+def _check_kind(name: str, value: object, kind: type, wanted: str) -> None:
     if not isinstance(value, kind):
-        raise ShoalError(f"{name}={value!r} must be a {kind.__name__}, such as {example}")
+        raise ShoalError(f"{name}={value!r} must be {wanted}")
+
+
+def _python(value: Any) -> Any:
+    """NumPy's numbers as Python's, all the way down: np.float64(0.1) is no TOML and no JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple):
+        return tuple(map(_python, value))
+    if isinstance(value, Network | Layer | Optimizer | Schedule):
+        return replace(value, **{f.name: _python(getattr(value, f.name)) for f in fields(value)})
+    return value
 
 
 def _default(field: Field[Any]) -> Any:
@@ -213,12 +228,16 @@ def _network(plain: Any, where: str) -> Network:
             raise ShoalError(f"{where}: hidden is missing; such as hidden = [100, 100]")
         network: Network = _located(where, lambda: mlp(**plain))
         return network
+    for key in plain:
+        if key != "layers":
+            raise ShoalError(f"{where}: {key} does not go with layers; it belongs to hidden")
     if not isinstance(plain["layers"], list):
         raise ShoalError(f"{where}.layers={plain['layers']!r} must be a list of tables")
-    layers = (
+    layers = [
         _kind(layer, LAYERS, f"{where}.layers[{i}]") for i, layer in enumerate(plain["layers"])
-    )
-    return Network(tuple(layers))
+    ]
+    stack: Network = _located(where, lambda: Network(tuple(layers)))
+    return stack
 
 
 def _kind(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
@@ -230,7 +249,7 @@ def _kind(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
         raise ShoalError(f'{where}={plain!r} must be a table with kind = "{example}" or another')
     values = dict(plain)
     kind = values.pop("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise unknown(f"kind in {where}:", kind, kinds)
     if "then" in values:  # WarmUp holds the schedule that follows it
         values["then"] = _kind(values["then"], kinds, f"{where}.then")

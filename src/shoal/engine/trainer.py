@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 0.3
 STATE = "state.safetensors"
+FORMAT = 1
 
 
 class Trainer:
@@ -115,6 +117,12 @@ class Trainer:
         ):
             if value is not None:
                 check_number(name, value, least=1, whole=True)
+        check_number("checkpoint_seconds", checkpoint_seconds, least=0)
+        if executor is not None and not isinstance(executor, Executor):
+            raise ShoalError(f"executor={executor!r} must be a concurrent.futures executor")
+        for callback in callbacks:
+            if not isinstance(callback, Callback):
+                raise ShoalError(f"callbacks: {callback!r} must be a Callback, such as Progress()")
         self.data = data
         self.members = make_members(recipes, seeds)
         self.callbacks = list(callbacks)
@@ -166,7 +174,7 @@ class Trainer:
         Raises:
             ShoalError: no checkpoint there, a damaged one, or one of other data.
         """
-        _, facts = checkpoint.load(Path(folder, STATE))
+        _, facts = _load(Path(folder, STATE))
         run = facts["run"]
         recipes = [Recipe.from_dict(plain) for plain in run["recipes"]]
         members = [Member(recipes[r], seed, arm) for r, seed, arm in run["members"]]
@@ -216,22 +224,27 @@ class Trainer:
         and `history` and `shoal` hold what was reached. A second Ctrl-C raises at once.
         """
         self._stopping = False
-        with _interrupts(self.stop) as seen, self._workers() as workers:
-            self._tell("on_start")
-            stride = 1.0
-            while not (self.done or self._stopping):
-                started = time.monotonic()
-                self._round(workers, self._targets(stride))
-                self._tell("on_round")
-                if self._folder and time.monotonic() - self._saved_at > self._checkpoint_seconds:
-                    self.save(self._folder)
-                seconds = max(time.monotonic() - started, 1e-4)
-                stride = max(1.0, stride * min(max(ROUND_SECONDS / seconds, 0.5), 4.0))
-            self.interrupted = seen.is_set()
-        if self._folder is not None:
-            self.save(self._folder)
-        self._tell("on_end")
+        try:
+            with _interrupts(self.stop) as seen, self._workers() as workers:
+                self._tell("on_start")
+                stride = 1.0
+                while not (self.done or self._stopping):
+                    started = time.monotonic()
+                    self._round(workers, self._targets(stride))
+                    self._tell("on_round")
+                    self._checkpoint(every=self._checkpoint_seconds)
+                    seconds = max(time.monotonic() - started, 1e-4)
+                    stride = max(1.0, stride * min(max(ROUND_SECONDS / seconds, 0.5), 4.0))
+                self.interrupted = seen.is_set()
+            self._checkpoint()
+        finally:
+            self._tell("on_end")
         return self
+
+    def _checkpoint(self, every: float = 0.0) -> None:
+        """Save, if there is a folder and the last time was long enough ago."""
+        if self._folder is not None and time.monotonic() - self._saved_at >= every:
+            self.save(self._folder)
 
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint into a folder, whole or not at all.
@@ -242,15 +255,16 @@ class Trainer:
         arrays: checkpoint.Arrays = {}
         for i, cohort in enumerate(self._cohorts):
             arrays.update({f"{i}/{name}": array for name, array in _arrays(cohort).items()})
-        facts = {"format": 1, "run": self._run(), "steps": [c.step for c in self._cohorts]}
+        facts = {"format": FORMAT, "run": self._run, "steps": [c.step for c in self._cohorts]}
         checkpoint.save(Path(folder, STATE), arrays, facts)
         self._saved_at = time.monotonic()
 
+    @cached_property
     def _run(self) -> dict[str, Any]:
         """What makes this run this run; two runs with equal descriptions give equal numbers."""
-        recipes: list[Recipe] = list(dict.fromkeys(m.recipe for m in self.members))
+        recipes = {r: i for i, r in enumerate(dict.fromkeys(m.recipe for m in self.members))}
         return {
-            "members": [[recipes.index(m.recipe), m.seed, m.arm] for m in self.members],
+            "members": [[recipes[m.recipe], m.seed, m.arm] for m in self.members],
             "recipes": [recipe.to_dict() for recipe in recipes],
             "settings": self._settings,
             "data": self.data.fingerprint,
@@ -263,8 +277,8 @@ class Trainer:
             return
         if not resume:
             raise ShoalError(f"folder={folder} holds a run; resume it, or give another folder")
-        arrays, facts = checkpoint.load(path)
-        mine = json.loads(json.dumps(self._run()))
+        arrays, facts = _load(path)
+        mine = json.loads(json.dumps(self._run, default=int))
         for key, what in (
             ("data", "other data"),
             ("settings", "other settings"),
@@ -347,6 +361,16 @@ def _evaluation_rows(data: Dataset, parts: Sequence[str], most: int | None) -> d
         else:
             rows[name] = np.sort(generator(0, "sample", k).choice(count, most, replace=False))
     return rows
+
+
+def _load(path: Path) -> tuple[checkpoint.Arrays, dict[str, Any]]:
+    arrays, facts = checkpoint.load(path)
+    if facts["format"] != FORMAT:
+        raise ShoalError(
+            f"{path} has format {facts['format']}, this version of shoal reads format {FORMAT}; "
+            "resume with the version that wrote it"
+        )
+    return arrays, facts
 
 
 def _arrays(cohort: Cohort) -> dict[str, Any]:
