@@ -6,17 +6,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shoal.comparison.metrics import Metric, choose_metric
 from shoal.comparison.result import Comparison, machine_facts
 from shoal.comparison.tuning import Grid, Tuning, grids_of, judge_tuning, tuning_members
+from shoal.data import Dataset
 from shoal.engine import Callback, Progress, Recipe, Trainer
 from shoal.engine.member import make_members, seed_list
 from shoal.errors import ShoalError, check_number
-
-if TYPE_CHECKING:
-    from shoal.data import Dataset
 
 
 def compare(
@@ -69,7 +67,8 @@ def compare(
         resume: go on with the run in `out`.
         checkpoint_seconds: time between two checkpoints.
         progress: show progress; None to show it on a terminal.
-        say: called with a line now and then (the budget of tuning, what was chosen).
+        say: called with a line now and then (what is trained, the budget of tuning, what was
+            chosen), first when everything was found to fit.
 
     Returns:
         A Comparison. After Ctrl-C, one of what was reached, with `complete` False.
@@ -91,6 +90,10 @@ def compare(
     check_number("tune_seeds", tune_seeds, least=1, whole=True)
     if isinstance(recipes, Recipe):
         raise ShoalError("recipes must be given by name, such as {'SGD': recipe}")
+    if not isinstance(data, Dataset):
+        raise ShoalError(f"data={data!r:.60} must be a Dataset, such as shoal.load('digits')")
+    if resume and out is None:
+        raise ShoalError("resume=True needs the folder of the run: out=...")
     seed_numbers = seed_list(seeds)
     make_members(recipes, seed_numbers)  # finds what is wrong before anything is trained
     if batch_size is not None:
@@ -117,7 +120,7 @@ def compare(
     judged = choose_metric(metric, data.task, parts)
     started = time.monotonic()
     tuning = None
-    if tune is not None:
+    if tune:
         if "valid" not in parts:
             raise ShoalError("tune= needs a validation part; load the data with valid=0.2, say")
         grids = grids_of(tune, list(recipes))
@@ -132,12 +135,13 @@ def compare(
             chosen_by,
             settings | {"folder": folder and folder / "tune"},
             progress,
+            say,
         )
         recipes = {
             s.arm: recipes[s.arm] if s.best is None else recipes[s.arm].replace(s.points[s.best])
             for s in tuning.arms
         }
-        say(f"tuned each arm with {tuning.budget} trainings on {chosen_by.label}: {tuning.chosen}")
+        say(f"chosen by {chosen_by.label}: {tuning.chosen}")
     trainer = Trainer(
         recipes,
         data,
@@ -147,6 +151,7 @@ def compare(
         folder=folder and folder / "final",
         **settings,
     )
+    say(f"comparing {len(trainer.members)} networks, {_length(settings)} each, on {data!r}")
     trainer.run()
     facts = {
         "data": {
@@ -189,6 +194,7 @@ def run_tuning(
     metric: Metric,
     settings: Mapping[str, Any],
     progress: bool | None,
+    say: Callable[[str], None],
 ) -> Tuning:
     """Train every point of every grid side by side, and choose by the validation part alone."""
     trainer = Trainer(
@@ -198,7 +204,14 @@ def run_tuning(
         callbacks=[Progress("tuning", progress)],
         **settings,
     )
+    budget = len(trainer.members) // len(recipes)
+    say(f"tuning each arm with {budget} trainings, {_length(settings)} each, on other seeds")
     trainer.run()
     if trainer.interrupted:
         raise KeyboardInterrupt
     return judge_tuning(trainer.history, grids, seeds, metric)
+
+
+def _length(settings: Mapping[str, Any]) -> str:
+    epochs, steps = settings["epochs"], settings["steps"]
+    return f"{steps} steps" if epochs is None else f"{epochs} epochs"

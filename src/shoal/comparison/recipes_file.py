@@ -17,8 +17,9 @@ weight_decay = 1e-4
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,20 @@ def read_text(path: str | Path) -> str:
         raise ShoalError(f"cannot read recipes from {path}: {reason}") from None
 
 
+def default_text() -> str:
+    """The file that `shoal compare` uses when none is given: the book's optimizers."""
+    return files("shoal.comparison").joinpath("optimizers.toml").read_text("utf-8")
+
+
+def default_recipes() -> RecipesFile:
+    """What that file says.
+
+    >>> list(default_recipes().recipes)
+    ['SGD', 'Momentum', 'Nesterov', 'AdaGrad', 'RMSprop', 'Adam']
+    """
+    return parse_recipes(default_text())
+
+
 def parse_recipes(text: str, where: str = "recipes") -> RecipesFile:
     """The recipes of a TOML text.
 
@@ -83,15 +98,14 @@ def parse_recipes(text: str, where: str = "recipes") -> RecipesFile:
     arms, defaults = plain.get("arms"), plain.get("defaults", {})
     if not isinstance(arms, Mapping) or not arms:
         raise ShoalError(f"{where} has no arms; write a table [arms.NAME] for each")
-    if not isinstance(defaults, Mapping):
-        raise ShoalError(f"{where}: defaults={defaults!r} must be a table")
+    defaults = _table(defaults, f"{where}: defaults")
     recipes = {}
     for name, arm in arms.items():
         if not isinstance(arm, Mapping):
             raise ShoalError(f"{where}: arms.{name}={arm!r} must be a table [arms.{name}]")
         recipes[name] = Recipe.from_dict({**defaults, **arm}, f"{where}: arms.{name}")
     tune = plain.get("tune")
-    return RecipesFile(recipes, None if tune is None else _tune(tune, f"{where}: tune"))
+    return RecipesFile(recipes, None if tune is None else _tune(tune, recipes, f"{where}: tune"))
 
 
 def write_recipes(recipes: Mapping[str, Recipe]) -> str:
@@ -114,21 +128,45 @@ def write_recipes(recipes: Mapping[str, Recipe]) -> str:
     return "\n".join(tables)
 
 
-def _tune(plain: Any, where: str) -> dict[str, Any]:
+def _tune(plain: Any, arms: Collection[str], where: str) -> dict[str, Any]:
+    """What to tune: one grid for all arms, or one by the name of each."""
+    plain = _table(plain, where)
+    if not any(key in arms for key in plain):
+        return _grid(plain, where)
+    return {
+        arm: _grid(_table(grid, f"{where}.{arm}"), f"{where}.{arm}") for arm, grid in plain.items()
+    }
+
+
+def _grid(plain: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Values by the path of each setting; TOML makes tables of a path without quotes."""
+    grid: dict[str, Any] = {}
+    for key, value in plain.items():
+        path = f"{where}.{key}"
+        if isinstance(value, list):
+            grid[key] = value
+        elif not isinstance(value, Mapping):
+            raise ShoalError(
+                f"{path}={value!r} must be a list, or {{ log_grid = [low, high, count] }}"
+            )
+        elif "log_grid" in value:
+            grid[key] = _log_grid(value, path)
+        else:
+            grid |= {f"{key}.{rest}": values for rest, values in _grid(value, path).items()}
+    return grid
+
+
+def _table(plain: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(plain, Mapping):
         raise ShoalError(f"{where}={plain!r} must be a table")
-    return {key: _values(value, f"{where}.{key}") for key, value in plain.items()}
+    return plain
 
 
-def _values(value: Any, where: str) -> Any:
-    """A list of values, { log_grid = [low, high, count] }, or a table of those for one arm."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, Mapping) and set(value) == {"log_grid"}:
-        try:
-            return log_grid(*value["log_grid"])
-        except (TypeError, ShoalError) as error:
-            raise ShoalError(f"{where}: log_grid takes [low, high, count]: {error}") from None
-    if isinstance(value, Mapping):
-        return {key: _values(v, f"{where}.{key}") for key, v in value.items()}
-    raise ShoalError(f"{where}={value!r} must be a list, or {{ log_grid = [low, high, count] }}")
+def _log_grid(plain: Mapping[str, Any], where: str) -> tuple[float, ...]:
+    limits = plain["log_grid"]
+    if len(plain) > 1 or not isinstance(limits, list) or len(limits) != 3:
+        raise ShoalError(f"{where}={plain} must be {{ log_grid = [low, high, count] }}")
+    try:
+        return log_grid(*limits)
+    except ShoalError as error:
+        raise ShoalError(f"{where}: log_grid = [low, high, count]: {error}") from None

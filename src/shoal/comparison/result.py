@@ -171,7 +171,9 @@ class Comparison:
         chosen = self.metric if metric is None else self._metric(metric)
         values = self.values(chosen)
         combos = list(itertools.combinations(_ranked(values, chosen), 2))
-        differences = paired_differences([(values[a], values[b]) for a, b in combos])
+        differences = paired_differences(
+            [(values[a], values[b]) for a, b in combos], self._step(chosen)
+        )
         return [
             self._pair(a, b, difference, chosen, values)
             for (a, b), difference in zip(combos, differences, strict=True)
@@ -188,7 +190,7 @@ class Comparison:
         means = [mean_interval(values[name]).mean for name in (a, b)]
         margin = self.margin if self.margin is not None and metric == self.metric else None
         margin = metric.margin(*means) if margin is None else margin
-        dead = [bool(np.isnan(values[name]).all()) for name in (a, b)]
+        dead = [bool((self.history.diverged[self.members(name)] >= 0).all()) for name in (a, b)]
         verdict: Verdict = judge(difference, margin, metric.higher_is_better)
         if dead[0] != dead[1]:  # nothing to subtract, and nothing to doubt
             verdict = "worse" if dead[0] else "better"
@@ -206,12 +208,15 @@ class Comparison:
         first, *others = self.ranking
         if all(arm.diverged == arm.members for arm in self.arms):
             return "Every member of every arm diverged; lower the learning rates."
+        best = next(arm for arm in self.arms if arm.name == first)
+        if not best.final.n:
+            return f"Nothing can be said yet: no {self.metric.label} was measured."
         if not others:
             return f"{first} is the only arm; there is nothing to compare."
         against = {pair.b: pair.verdict for pair in self.pairs() if pair.a == first}
         groups = {
             kind: [name for name in others if against[name] == kind]
-            for kind in ("better", "tied", "undecided")
+            for kind in ("better", "tied", "undecided", "worse")
         }
         parts = []
         if groups["better"]:
@@ -220,7 +225,8 @@ class Comparison:
             parts.append(f"tied with {_list(groups['tied'])}")
         if groups["undecided"]:
             parts.append(f"not distinguished from {_list(groups['undecided'])} by these seeds")
-        best = next(arm for arm in self.arms if arm.name == first)
+        if groups["worse"]:  # its mean is better only because bad seeds diverged
+            parts.append(f"yet worse than {_list(groups['worse'])} on the seeds that both finished")
         lead = f"{first} has the best {self.metric.label} ({_number(best.final, self.metric)})"
         return f"{lead}: {'; '.join(parts)}."
 
@@ -238,7 +244,7 @@ class Comparison:
                     f"{steps[steps >= 0].min()}); left out of its means"
                 )
         if len(self.seeds) < 3:
-            lines.append(f"{len(self.seeds)} seed(s) can hardly decide anything; take 5")
+            lines.append(f"{_seeds(self.seeds)} can hardly decide anything; take 5")
         if self.tuning is None and len({type(r.optimizer) for r in self.recipes.values()}) > 1:
             lines.append(
                 "different optimizers at fixed learning rates: this compares these settings, "
@@ -301,12 +307,13 @@ class Comparison:
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Header and rows of the table in words, for terminals, notebooks and reports."""
         label = self.metric.label
+        target = f" {self.target:.3g}" if math.isfinite(self.target) else ""
         header = [
             "arm",
             f"{label}, final",
             f"{label}, best",
             "training loss, final",
-            f"steps to loss {self.target:.3g}",
+            f"steps to loss{target}",
             "diverged",
             "seconds",
         ]
@@ -314,14 +321,14 @@ class Comparison:
         by_name = {arm.name: arm for arm in self.arms}
         for name in self.ranking:
             arm = by_name[name]
-            steps = _steps(arm)
+            absent = "diverged" if arm.diverged == arm.members else "–"
             rows.append(
                 [
                     arm.name,
-                    _number(arm.final, self.metric),
-                    _number(arm.best, self.metric),
-                    _number(arm.loss, Metric("loss")),
-                    steps,
+                    _number(arm.final, self.metric, absent),
+                    _number(arm.best, self.metric, absent),
+                    _number(arm.loss, Metric("loss"), absent),
+                    _steps(arm),
                     f"{arm.diverged}/{arm.members}",
                     f"{arm.seconds:.2f}",
                 ]
@@ -340,7 +347,8 @@ class Comparison:
         ]
         lines.insert(1, "─" * len(lines[0]))
         text = [self.headline, "", *lines, ""]
-        text += [f"Mean over {len(self.seeds)} seeds ± half of the 95 % interval."]
+        spread = " ± half of the 95 % interval" if len(self.seeds) > 1 else ""
+        text += [f"Mean over {_seeds(self.seeds)}{spread}."]
         if self.tuning is not None:
             text.append(
                 f"Each arm was tuned with {self.tuning.budget} trainings on "
@@ -400,6 +408,13 @@ class Comparison:
             raise unknown("metric", metric, known)
         return Metric(metric)
 
+    def _step(self, metric: Metric) -> float:
+        """The smallest difference that can be: of an accuracy one row, of the others none."""
+        rows = self.facts.get("data", {}).get("rows", {}).get(metric.name.split("_")[0])
+        if metric.measure != "accuracy" or not rows:
+            return 0.0
+        return 1 / int(min(rows, self.facts.get("evaluate_rows") or rows))
+
     def _default_target(self) -> float:
         """Where the slowest arm ends: its mean final training loss."""
         loss = final_values(self.history, Metric("loss"))
@@ -449,8 +464,10 @@ def _words(
     mean, low, high, width = (
         scale * v for v in (difference.mean, difference.low, difference.high, margin)
     )
-    if difference.n < 2:
-        return f"{a} and {b}: undecided; only {difference.n} pair of runs (difference {mean:+.3g})"
+    if difference.n == 0:
+        return f"{a} and {b}: undecided; no seed on which both have a value"
+    if difference.n == 1:
+        return f"{a} and {b}: undecided; only 1 pair of runs (difference {mean:+.3g}{unit})"
     detail = f"{mean:+.3g} [{low:+.3g}, {high:+.3g}]{unit}, {_p(difference.p)}"
     if difference.n < seeds:
         detail += f", {difference.n} of {seeds} pairs"
@@ -466,18 +483,18 @@ def _p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _number(interval: Interval, metric: Metric) -> str:
+def _number(interval: Interval, metric: Metric, absent: str = "–") -> str:
     """Mean ± half width, in per cent for accuracies."""
     if interval.n == 0:
-        return "diverged"
+        return absent
     half = (interval.high - interval.low) / 2
     if metric.measure == "accuracy":
         text = f"{100 * interval.mean:.2f}"
         return f"{text} ± {100 * half:.2f} %" if math.isfinite(half) else f"{text} %"
     digits = max(2, 2 - math.floor(math.log10(abs(interval.mean)))) if interval.mean else 2
-    digits = min(digits, 6)
-    text = f"{interval.mean:.{digits}f}"
-    return f"{text} ± {half:.{digits}f}" if math.isfinite(half) else text
+    form = f".{digits}f" if digits <= 6 else ".1e"
+    text = f"{interval.mean:{form}}"
+    return f"{text} ± {half:{form}}" if math.isfinite(half) else text
 
 
 def _steps(arm: Arm) -> str:
@@ -485,6 +502,10 @@ def _steps(arm: Arm) -> str:
         return "never"
     text = f"{arm.steps_to_target.mean:.0f}"
     return text if arm.reached == arm.members else f"{text} ({arm.reached}/{arm.members})"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
 def _list(names: Sequence[str]) -> str:

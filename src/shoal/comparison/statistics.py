@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,18 +33,9 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     >>> round(i.mean, 2), round(i.low, 2), round(i.high, 2), i.n
     (2.0, -0.48, 4.48, 3)
     """
-    from scipy.stats import t
-
     x = np.asarray(values, np.float64)
     x = x[np.isfinite(x)]
-    n = len(x)
-    if n == 0:
-        return Interval(np.nan, np.nan, np.nan, 0)
-    mean = float(x.mean())
-    if n == 1:
-        return Interval(mean, np.nan, np.nan, 1)
-    half = float(t.ppf(1 - level / 2, n - 1) * x.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+    return _interval(x, _spread(x), level)
 
 
 @dataclass(frozen=True)
@@ -64,12 +56,22 @@ class Difference:
     n: int
 
 
-def paired_differences(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[Difference]:
+def paired_differences(
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]], step: float = 0.0
+) -> list[Difference]:
     """Differences of several pairs of arms, with p-values and intervals adjusted for all of them.
 
     Every pair gets a t-test on its seeds' differences. Holm (1979) sorts the m p-values and holds
     the k-th against 0.05 / (m - k + 1), until one fails. Each interval is made at the level at
     which its pair was judged, so that interval and p-value say the same.
+
+    An accuracy comes in steps h of one row. Rounding to steps alone gives a difference of two a
+    standard deviation of h / √6 (each h / √12), and no smaller one is believed: else a few seeds
+    that all differ by the same row, as those of equal arms often do, would be certain proof.
+
+    Args:
+        pairs: the values of two arms, seed by seed.
+        step: h, the smallest difference that the measure can show.
 
     >>> a, b = [0.91, 0.92, 0.93], [0.81, 0.83, 0.84]
     >>> [d] = paired_differences([(a, b)])
@@ -77,9 +79,12 @@ def paired_differences(pairs: Sequence[tuple[ArrayLike, ArrayLike]]) -> list[Dif
     (0.093, True)
     """
     differences = [_finite_differences(a, b) for a, b in pairs]
-    raw = np.array([_p_value(d) for d in differences])
+    spreads = [_spread(d, step) for d in differences]
+    raw = np.array([_p_value(d, s) for d, s in zip(differences, spreads, strict=True)])
     adjusted, levels = holm(raw)
-    intervals = [mean_interval(d, level) for d, level in zip(differences, levels, strict=True)]
+    intervals = [
+        _interval(d, s, level) for d, s, level in zip(differences, spreads, levels, strict=True)
+    ]
     return [
         Difference(i.mean, i.low, i.high, float(p), i.n)
         for i, p in zip(intervals, adjusted, strict=True)
@@ -120,7 +125,7 @@ def judge(difference: Difference, margin: float, higher_is_better: bool) -> Verd
     """
     if difference.n < 2 or not np.isfinite(difference.low):
         return "undecided"
-    if -margin < difference.low and difference.high < margin:
+    if -margin <= difference.low and difference.high <= margin:
         return "tied"
     if difference.low > 0 or difference.high < 0:
         return "better" if (difference.mean > 0) == higher_is_better else "worse"
@@ -132,14 +137,34 @@ def _finite_differences(a: Any, b: Any) -> NDArray[np.float64]:
     return differences[np.isfinite(differences)]
 
 
-def _p_value(differences: NDArray[np.float64]) -> float:
-    """Two-sided t-test of mean 0; equal runs (all differences 0) have p = 1."""
+def _spread(x: NDArray[np.float64], step: float = 0.0) -> float:
+    """Standard deviation, at least that of rounding; equal runs (all differences 0) have none."""
+    if len(x) < 2 or not x.any():
+        return 0.0
+    return max(float(x.std(ddof=1)), step / math.sqrt(6))
+
+
+def _interval(x: NDArray[np.float64], spread: float, level: float) -> Interval:
+    """The interval of the mean of finite values with this standard deviation."""
+    from scipy.stats import t
+
+    n = len(x)
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan, 0)
+    mean = float(x.mean())
+    if n == 1:
+        return Interval(mean, np.nan, np.nan, 1)
+    half = float(t.ppf(1 - level / 2, n - 1) * spread / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def _p_value(differences: NDArray[np.float64], spread: float) -> float:
+    """Two-sided t-test of mean 0."""
     from scipy.stats import t
 
     n = len(differences)
     if n < 2:
         return np.nan
-    spread = differences.std(ddof=1)
     if spread == 0:
         return 1.0 if differences[0] == 0 else 0.0
     statistic = abs(differences.mean()) / (spread / np.sqrt(n))

@@ -16,6 +16,8 @@ from shoal.errors import ShoalError, check_number
 Grid = Mapping[str, Sequence[Any]]
 Point = dict[str, Any]
 
+_EXAMPLE = "{'optimizer.lr': shoal.log_grid(1e-4, 1, 13)}"
+
 
 def log_grid(low: float, high: float, count: int) -> tuple[float, ...]:
     """Numbers from low to high with a constant ratio.
@@ -35,6 +37,8 @@ def grids_of(tune: Mapping[str, Any], arms: Sequence[str]) -> dict[str, Grid]:
     Raises:
         ShoalError: empty or unequal grids, or arms that do not fit.
     """
+    if not isinstance(tune, Mapping):
+        raise ShoalError(f"tune={tune!r} must be values by setting, such as {_EXAMPLE}")
     if tune and all(isinstance(value, Mapping) for value in tune.values()):
         missing = [arm for arm in arms if arm not in tune]
         strange = [name for name in tune if name not in arms]
@@ -42,20 +46,22 @@ def grids_of(tune: Mapping[str, Any], arms: Sequence[str]) -> dict[str, Grid]:
             raise ShoalError(
                 f"tune has grids for {', '.join(tune)}; the arms are {', '.join(arms)}"
             )
-        grids: dict[str, Grid] = {arm: dict(tune[arm]) for arm in arms}
+        grids: dict[str, Grid] = {arm: _listed(tune[arm]) for arm in arms}
     else:
-        grids = {arm: dict(tune) for arm in arms}
-    for grid in grids.values():
-        for path, values in grid.items():
-            if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
-                raise ShoalError(
-                    f"tune[{path!r}]={values!r} must be a list of values, "
-                    "such as shoal.log_grid(1e-4, 1, 13)"
-                )
+        grids = {arm: _listed(tune) for arm in arms}
     budgets = {arm: len(points_of(grid)) for arm, grid in grids.items()}
     if len(set(budgets.values())) > 1:
         raise ShoalError(f"every arm must get the same tuning budget, not {budgets} settings")
     return grids
+
+
+def _listed(grid: Mapping[str, Any]) -> Grid:
+    """The grid with arrays as lists; every setting must have values."""
+    listed = {p: v.tolist() if isinstance(v, np.ndarray) else v for p, v in grid.items()}
+    for path, values in listed.items():
+        if isinstance(values, str) or not isinstance(values, Sequence) or not len(values):
+            raise ShoalError(f"tune[{path!r}]={values!r} must be a list, such as in {_EXAMPLE}")
+    return listed
 
 
 def points_of(grid: Grid) -> list[Point]:

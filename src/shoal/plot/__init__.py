@@ -1,0 +1,8 @@
+"""Pictures of a comparison: one function, one file each; they draw results and compute nothing."""
+
+from shoal.plot.comparison import plot_comparison
+from shoal.plot.curves import plot_curves
+from shoal.plot.differences import plot_differences
+from shoal.plot.sensitivity import plot_sensitivity
+
+__all__ = ["plot_comparison", "plot_curves", "plot_differences", "plot_sensitivity"]
