@@ -50,16 +50,13 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         with safe_open(path, framework="numpy") as file:
             labels = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if "shoal" not in labels:
-            raise ShoalError(f"{path} is no checkpoint of shoal; give the folder of a run")
-        if labels.get("crc32") != _checksum(labels["shoal"], arrays):
-            raise ShoalError(f"{path} is damaged (its checksum is wrong); start anew")
-        facts: dict[str, Any] = json.loads(labels["shoal"])
     except (SafetensorError, OSError, ValueError) as error:
-        if isinstance(error, ShoalError):
-            raise
         raise ShoalError(f"{path} is damaged and cannot be read ({error}); start anew") from None
-    return arrays, facts
+    if "shoal" not in labels:
+        raise ShoalError(f"{path} is no checkpoint of shoal; give the folder of a run")
+    if labels.get("crc32") != _checksum(labels["shoal"], arrays):
+        raise ShoalError(f"{path} is damaged (its checksum is wrong); start anew")
+    return arrays, json.loads(labels["shoal"])
 
 
 def _checksum(text: str, arrays: Arrays) -> str:

@@ -76,7 +76,7 @@ class Recipe:
         for f in fields(self):
             object.__setattr__(self, f.name, _python(getattr(self, f.name)))
         _check_kind("network", self.network, Network, "a Network, such as shoal.mlp([100])")
-        _check_kind("optimizer", self.optimizer, Optimizer, "an Optimizer, such as shoal.SGD(lr=0.01)")
+        _check_kind("optimizer", self.optimizer, Optimizer, "an Optimizer, such as shoal.SGD()")
         if self.schedule is not None:
             _check_kind("schedule", self.schedule, Schedule, "a Schedule, such as shoal.Cosine()")
         check_init(self.init)
