@@ -11,7 +11,8 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from importlib.resources import files
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     usage_error: type[Exception] = typer.BadParameter.__mro__[2]
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = app(given, prog_name="shoal", standalone_mode=False)
+        status = app(given, prog_name="shoal", standalone_mode=False, obj=given)
     except ShoalError as error:
         return _fail(str(error))
     except usage_error as error:
@@ -70,14 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{' '.join(message.split()).rstrip('.')} (see shoal --help)")
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away, as `| head` does
-        sys.stderr.close()
-        return 0
     return status if isinstance(status, int) else 0
 
 
 def run() -> None:
     """The `shoal` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # one that knows no ± prints ? instead of failing
+            stream.reconfigure(errors="replace")
     sys.exit(main())
 
 
@@ -120,6 +121,7 @@ def data(
 
 @app.command()
 def compare(
+    context: typer.Context,
     recipes: Annotated[
         str | None,
         typer.Argument(
@@ -175,15 +177,17 @@ def compare(
     Writes report.html, curves.png, result.json and checkpoints into the folder of the run.
     """
     if resume is not None:
+        _refuse_more(context, resume)
         folder = Path(resume)
         asked = _read_asked(folder)
     else:
         if steps is not None and epochs is not None:
             raise ShoalError(f"give --steps={steps} or --epochs={epochs}, not both")
-        name = data or _default_data()
+        name = _default_data() if data is None else data
+        command = ["shoal", *context.obj, *(["--data", name] if data is None else [])]
         folder = Path(out or time.strftime(f"runs/%Y%m%d-%H%M%S-{Path(name).name.split('.')[0]}"))
         asked = {
-            "data": [name, target, task, test_file],
+            "data": [_anywhere(name), target, task, test_file and _anywhere(test_file)],
             "recipes": _recipes_text(recipes),
             "where": recipes or "the default recipes",
             "tune": tune or [],
@@ -196,7 +200,7 @@ def compare(
                 "metric": metric,
                 "margin": margin,
             },
-            "command": shlex.join(["shoal", *sys.argv[1:]]),
+            "command": shlex.join(command),
         }
     return _compare(
         folder,
@@ -215,15 +219,17 @@ def _compare(
     from shoal.comparison.recipes_file import parse_recipes
     from shoal.engine.checkpoint import write_whole
 
+    if not resume and (folder / ASKED).exists():
+        raise ShoalError(
+            f"--out={folder} holds a run; go on with it by --resume {folder}, or give another"
+        )
+    if folder.is_file():
+        raise ShoalError(f"--out={folder} is a file; give a folder")
     file = parse_recipes(asked["recipes"], asked["where"])
     tune = {**(file.tune or {}), **dict(_tune_option(text) for text in asked["tune"])}
     dataset = _load(*asked["data"])
+    new = not folder.exists()
     if not resume:
-        if (folder / ASKED).exists():
-            raise ShoalError(
-                f"--out={folder} holds a run; go on with it by --resume {folder}, or give another"
-            )
-        _note(f"{dataset!r}, from {dataset.source}")
         write_whole(folder / ASKED, _json(asked).encode())
         write_whole(folder / "recipes.toml", asked["recipes"].encode())
     try:
@@ -231,24 +237,28 @@ def _compare(
             file.recipes,
             dataset,
             **asked["settings"],
-            tune=tune or None,
+            tune=tune,
             out=folder,
             resume=resume,
             progress=None if not as_json else False,
             say=_note,
             **how,
         )
+        comparison.facts["command"] = asked["command"]
+        text = comparison.to_json(folder / "result.json")
+        comparison.plot(folder / "curves.png")
+        report = comparison.report(folder / "report.html")
     except KeyboardInterrupt:
-        _note(f"interrupted while tuning; go on with: shoal compare --resume {folder}")
+        _note(f"interrupted; go on with: shoal compare --resume {shlex.quote(str(folder))}")
         return INTERRUPTED
-    comparison.facts["command"] = asked["command"]
-    text = comparison.to_json(folder / "result.json")
-    comparison.plot(folder / "curves.png")
-    report = comparison.report(folder / "report.html")
+    except ShoalError:
+        if not resume and not list(folder.glob("*/*")):  # nothing was trained
+            _forget(folder, new)
+        raise
     print(text if as_json else comparison)
     _note(f"report: {report}")
     if not comparison.complete:
-        _note(f"interrupted; go on with: shoal compare --resume {folder}")
+        _note(f"interrupted; go on with: shoal compare --resume {shlex.quote(str(folder))}")
         return INTERRUPTED
     if all(arm.diverged == arm.members for arm in comparison.arms):
         raise ShoalError(
@@ -259,6 +269,7 @@ def _compare(
 
 
 ASKED = "asked.json"
+QUESTIONS = {"data", "recipes", "where", "tune", "settings", "command"}
 
 
 def _read_asked(folder: Path) -> dict[str, Any]:
@@ -267,9 +278,39 @@ def _read_asked(folder: Path) -> dict[str, Any]:
         asked: dict[str, Any] = json.loads((folder / ASKED).read_text("utf-8"))
     except FileNotFoundError:
         raise ShoalError(f"--resume={folder} holds no run of `shoal compare`") from None
-    except (OSError, ValueError) as error:
-        raise ShoalError(f"{folder / ASKED} cannot be read: {error}") from None
+    except OSError as error:
+        raise ShoalError(f"{folder / ASKED} cannot be read: {error.strerror}") from None
+    except ValueError:
+        asked = {}
+    if not isinstance(asked, dict) or set(asked) != QUESTIONS:
+        raise ShoalError(f"{folder / ASKED} is damaged; start anew in another folder")
     return asked
+
+
+def _refuse_more(context: typer.Context, folder: str) -> None:
+    """What a run was asked to do stays; only how it is done may change."""
+    kept = {"resume", "threads", "checkpoint_seconds", "as_json"}
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name not in kept and source is not None and source.name == "COMMANDLINE":
+            raise ShoalError(
+                f"--resume={folder} goes on with what was asked; leave out {parameter.opts[0]}"
+            )
+
+
+def _forget(folder: Path, whole: bool) -> None:
+    """Take away what was asked, so that it can be asked again in the same folder."""
+    for name in (ASKED, "recipes.toml"):
+        (folder / name).unlink(missing_ok=True)
+    if whole:
+        with suppress(OSError):  # somebody else has put something there
+            folder.rmdir()
+
+
+def _anywhere(name: str) -> str:
+    """A file's absolute path, so that a run can be resumed from any folder."""
+    return str(Path(name).absolute()) if "." in name or "/" in name else name
 
 
 def _default_data() -> str:
@@ -278,11 +319,9 @@ def _default_data() -> str:
 
 def _recipes_text(path: str | None) -> str:
     """The text of a file of recipes, or of the default ones."""
-    if path is None:
-        return files("shoal.comparison").joinpath("optimizers.toml").read_text("utf-8")
-    from shoal.comparison.recipes_file import read_text
+    from shoal.comparison.recipes_file import default_text, read_text
 
-    return read_text(path)
+    return default_text() if path is None else read_text(path)
 
 
 def _load(
@@ -303,8 +342,11 @@ def _load(
             return reader(name, targets, task=cast(Any, task), test_file=test_file)
     if "/" in name or "." in name:
         raise ShoalError(f"--data={name} must be a name, or a file .csv, .csv.gz or .parquet")
-    if target is not None:
-        raise ShoalError(f"--target={target} goes with a file; the data set {name!r} has its own")
+    for option, value in (("target", target), ("task", task), ("test-file", test_file)):
+        if value is not None:
+            raise ShoalError(
+                f"--{option}={value} goes with a file; the data set {name!r} has its own"
+            )
     return shoal.load(name)
 
 
@@ -317,14 +359,22 @@ def _tune_option(text: str) -> tuple[str, Any]:
         if ":" in values:
             low, high, count = values.split(":")
             return path, shoal.log_grid(float(low), float(high), int(count))
-        return path, [json.loads(value) for value in values.split(",")]
+        return path, _values(values)
     except ShoalError as error:
         raise ShoalError(f"--tune {text}: {error}") from None
     except ValueError:
         raise ShoalError(
             f"--tune {text} must be SETTING=LOW:HIGH:COUNT, such as optimizer.lr=1e-4:1:13, "
-            "or SETTING=VALUE,VALUE"
+            "or SETTING=VALUE,VALUE, such as batch_size=32,128"
         ) from None
+
+
+def _values(text: str) -> Any:
+    """`0.1,0.2` or `[100],[100,100]` as numbers and lists; `he,xavier` as text."""
+    try:
+        return json.loads(f"[{text}]")
+    except ValueError:
+        return text.split(",")
 
 
 def _json(value: Any) -> str:
