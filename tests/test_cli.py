@@ -152,7 +152,7 @@ def test_regression(run):
     Path("t.csv").write_text(csv(label=lambda i: i % 2 + i / 7))
     status, out, _ = run("compare", *TABLE, "--out", "run")
     assert status == 0
-    assert "has the best test RMSE" in out.splitlines()[0]
+    assert "has the best mean test RMSE" in out.splitlines()[0]
 
 
 def test_gaps_and_levels_and_a_test_file(run):

@@ -94,7 +94,7 @@ def test_regression_is_judged_by_the_error_in_its_own_unit(line):
     assert result.ranking == ["fast", "slow"]
     [pair] = result.pairs()
     assert pair.difference.mean < 0
-    assert pair.words.startswith("fast is better than slow: -")
+    assert pair.words.startswith("fast is better than slow: −")
     assert "points" not in pair.words
     assert result.pairs("test_r2")[0].difference.mean > 0
     assert "test RMSE, final" in str(result)

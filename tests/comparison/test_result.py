@@ -48,7 +48,7 @@ def test_a_smaller_error_is_better(comparison_of):
     [pair] = comparison_of({"good": GOOD, "fair": FAIR}, "test_rmse").pairs()
     assert (pair.a, pair.b, pair.verdict) == ("fair", "good", "better")
     assert math.isclose(pair.difference.mean, -0.05)
-    assert pair.words == "fair is better than good: -0.05 [-0.05, -0.05], p < 0.001"
+    assert pair.words == "fair is better than good: −0.0500 [−0.0500, −0.0500], p < 0.001"
 
 
 def test_all_pairs_are_judged_in_the_order_of_the_ranking(comparison_of):
@@ -84,32 +84,32 @@ def test_p_values_are_adjusted_for_all_pairs(comparison_of):
         (
             {"good": GOOD, "fair": FAIR},
             {},
-            "good is better than fair: +5 [+5, +5] points, p < 0.001",
+            "good is better than fair: +5.00 [+5.00, +5.00] points, p < 0.001",
         ),
         (
             {"good": GOOD, "good too": GOOD},
             {},
-            "good and good too are tied: +0 [+0, +0] points, p = 1.000, within ±0.5 points",
+            "good and good too are tied: 0.00 [0.00, 0.00] points, p = 1.000, within ±0.5 points",
         ),
         (
             {"near": NEAR, "good": GOOD},
             {},
-            "near and good are tied: +0.02 [-0.116, +0.156] points, p = 0.704, within ±0.5 points",
+            "near and good are tied: +0.02 [−0.12, +0.16] points, p = 0.704, within ±0.5 points",
         ),
         (
             {"near": NEAR, "good": GOOD},
             {"margin": 0.001},
-            "near and good: undecided: +0.02 [-0.116, +0.156] points, p = 0.704",
+            "near and good: undecided: +0.02 [−0.12, +0.16] points, p = 0.704",
         ),
         (
             {"good": GOOD, "fair": FAIR},
             {"margin": 0.05000001},
-            "good and fair are tied: +5 [+5, +5] points, p < 0.001, within ±5 points",
+            "good and fair are tied: +5.00 [+5.00, +5.00] points, p < 0.001, within ±5 points",
         ),
         (
             {"good": GOOD, "wide": WIDE},
             {},
-            "good and wide: undecided: +10.4 [-12.9, +33.7] points, p = 0.283",
+            "good and wide: undecided: +10.40 [−12.91, +33.71] points, p = 0.283",
         ),
         (
             {"good": GOOD, "dead": DEAD},
@@ -124,12 +124,12 @@ def test_p_values_are_adjusted_for_all_pairs(comparison_of):
         (
             {"good": GOOD, "fair": [0.90, NAN, 0.89, NAN, 0.92]},
             {},
-            "good is better than fair: +4.67 [+3.23, +6.1] points, p = 0.005, 3 of 5 pairs",
+            "good is better than fair: +4.67 [+3.23, +6.10] points, p = 0.005, 3 of 5 pairs",
         ),
         (
             {"a": [0.9, NAN], "b": [0.8, 0.7]},
             {},
-            "a and b: undecided; only 1 pair of runs (difference +10 points)",
+            "a and b: undecided; only 1 pair of runs (difference +10.00 points)",
         ),
         (
             {"a": [0.9, NAN], "b": [NAN, 0.7]},
@@ -195,26 +195,26 @@ def test_values_are_in_the_order_of_the_seeds(comparison_of):
     ("arms", "headline"),
     [
         ({"good": GOOD, "fair": FAIR},
-         "good has the best test accuracy (95.20 ± 1.04 %): better than fair."),
+         "good has the best mean test accuracy (95.20 ± 1.04 %): better than fair."),
         ({"good": GOOD, "fair": FAIR, "bad": [0.5, 0.4, 0.45, 0.41, 0.49], "dead": DEAD},
-         "good has the best test accuracy (95.20 ± 1.04 %): better than fair, bad and dead."),
+         "good has the best mean test accuracy (95.20 ± 1.04 %): better than fair, bad and dead."),
         ({"good": GOOD, "good too": GOOD},
-         "good has the best test accuracy (95.20 ± 1.04 %): tied with good too."),
+         "good has the best mean test accuracy (95.20 ± 1.04 %): tied with good too."),
         ({"wide": WIDE, "good": GOOD},
-         "good has the best test accuracy (95.20 ± 1.04 %): "
+         "good has the best mean test accuracy (95.20 ± 1.04 %): "
          "not distinguished from wide by these seeds."),
         ({"good": GOOD, "good too": GOOD, "wide": WIDE, "fair": FAIR, "dead": DEAD},
-         "good has the best test accuracy (95.20 ± 1.04 %): better than fair and dead; "
+         "good has the best mean test accuracy (95.20 ± 1.04 %): better than fair and dead; "
          "tied with good too; not distinguished from wide by these seeds."),
         ({"good": GOOD}, "good is the only arm; there is nothing to compare."),
         ({"dead": DEAD}, "Every member of every arm diverged; lower the learning rates."),
         ({"dead": DEAD, "gone": DEAD},
          "Every member of every arm diverged; lower the learning rates."),
         ({"a": [0.9], "b": [0.8]},
-         "a has the best test accuracy (90.00 %): not distinguished from b by these seeds."),
+         "a has the best mean test accuracy (90.00 %): not distinguished from b by these seeds."),
         # the mean of a is better only because its bad seeds diverged
         ({"a": [0.90, 0.91, NAN, NAN], "b": [0.92, 0.93, 0.1, 0.1]},
-         "a has the best test accuracy (90.50 ± 6.35 %): "
+         "a has the best mean test accuracy (90.50 ± 6.35 %): "
          "yet worse than b on the seeds that both finished."),
     ],
 )  # fmt: skip
@@ -262,7 +262,7 @@ def test_the_target_is_where_the_slowest_arm_ends_or_what_is_asked_for(compariso
         ([1.25, 1.25], "1.25 ± 0.00"),
         ([0.123456, 0.123456], "0.123 ± 0.000"),
         ([0.00123456] * 2, "0.00123 ± 0.00000"),
-        ([54321.987] * 2, "54321.99 ± 0.00"),
+        ([54321.987] * 2, "54,322 ± 0"),
         ([1.5e-9, 2.5e-9], "2.0e-09 ± 6.4e-09"),
         ([1.25], "1.25"),
     ],
@@ -287,7 +287,7 @@ def test_the_arms_of_the_result_leave_diverged_members_out(comparison_of):
 def test_a_printed_comparison(comparison_of):
     text = str(comparison_of({"fair": FAIR, "good": GOOD}))
     assert text == (
-        "good has the best test accuracy (95.20 ± 1.04 %): better than fair.\n"
+        "good has the best mean test accuracy (95.20 ± 1.04 %): better than fair.\n"
         "\n"
         "arm   test accuracy, final  test accuracy, best  training loss, final  "
         "steps to loss 1  diverged  seconds\n"
@@ -300,10 +300,10 @@ def test_a_printed_comparison(comparison_of):
         "Mean over 5 seeds ± half of the 95 % interval.\n"
         "\n"
         "Test accuracy, pair by pair:\n"
-        "  good is better than fair: +5 [+5, +5] points, p < 0.001\n"
+        "  good is better than fair: +5.00 [+5.00, +5.00] points, p < 0.001\n"
         "\n"
         "Training loss, pair by pair:\n"
-        "  fair and good are tied: +0 [+0, +0], p = 1.000, within ±0.1"
+        "  fair and good are tied: 0.00 [0.00, 0.00], p = 1.000, within ±0.1"
     )  # fmt: skip
 
 
@@ -355,7 +355,7 @@ def test_before_the_first_evaluation_nothing_has_diverged(history_of):
     assert "Note: training was interrupted; these are the values reached so far." in text
     assert "diverged 2/2" not in text
     assert "a and b: undecided; no seed on which both have a value" in text
-    assert "a and b are tied: +0 [+0, +0]" in text  # by the training loss, which is there
+    assert "a and b are tied: 0.00 [0.00, 0.00]" in text  # by the training loss, which is there
 
 
 # --- warnings ---------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def test_json_that_cannot_be_written_is_one_clear_error(comparison_of, tmp_path)
 
 def test_a_notebook_shows_the_table(comparison_of):
     html = comparison_of({"fair": FAIR, "good": GOOD})._repr_html_()
-    assert html.startswith("<p><b>good has the best test accuracy")
+    assert html.startswith("<p><b>good has the best mean test accuracy")
     assert html.count("<tr>") == 3
     assert html.index("<td>good</td>") < html.index("<td>fair</td>")
 

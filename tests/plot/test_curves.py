@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from shoal import ShoalError
-from shoal.comparison.metrics import Band, Metric, loss_curve
+from shoal.comparison.curves import Band, loss_curve
+from shoal.comparison.metrics import Metric
 from shoal.plot import plot_curves
 from shoal.plot.axes import number, view
 from shoal.plot.style import LOOKS, looks

@@ -168,6 +168,7 @@ def compare(
         "epochs": epochs,
         "sampling": sampling,
         "evaluate_rows": evaluate_rows,
+        "evaluate_every": evaluate_every,
         "wall_seconds": round(time.monotonic() - started, 2),
         "date": time.strftime("%Y-%m-%d"),
         **machine_facts(),

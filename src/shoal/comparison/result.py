@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.comparison.metrics import (
-    Metric,
-    best_values,
-    final_values,
-    steps_to,
-)
+from shoal.comparison.curves import best_values, final_values, slowest_end, steps_to
+from shoal.comparison.metrics import Metric
 from shoal.comparison.statistics import (
     Difference,
     Interval,
@@ -29,6 +25,7 @@ from shoal.comparison.statistics import (
     paired_differences,
 )
 from shoal.comparison.tuning import Tuning
+from shoal.comparison.words import listing, number, pair_words, seeds_words
 from shoal.engine import History, Recipe, Shoal
 from shoal.errors import unknown
 
@@ -114,7 +111,8 @@ class Comparison:
         self.margin = margin
         self.complete = complete
         self.facts = dict(facts or {})
-        self.target = target if target is not None else self._default_target()
+        arms = [self.members(name) for name in self.names]
+        self.target = slowest_end(history, arms) if target is None else target
 
     @property
     def names(self) -> list[str]:
@@ -194,7 +192,7 @@ class Comparison:
         verdict: Verdict = judge(difference, margin, metric.higher_is_better)
         if dead[0] != dead[1]:  # nothing to subtract, and nothing to doubt
             verdict = "worse" if dead[0] else "better"
-        words = _words(a, b, difference, margin, verdict, metric, dead, len(self.seeds))
+        words = pair_words(a, b, difference, margin, verdict, metric, dead, len(self.seeds))
         return Pair(a, b, difference, margin, verdict, words)
 
     @property
@@ -220,14 +218,16 @@ class Comparison:
         }
         parts = []
         if groups["better"]:
-            parts.append(f"better than {_list(groups['better'])}")
+            parts.append(f"better than {listing(groups['better'])}")
         if groups["tied"]:
-            parts.append(f"tied with {_list(groups['tied'])}")
+            parts.append(f"tied with {listing(groups['tied'])}")
         if groups["undecided"]:
-            parts.append(f"not distinguished from {_list(groups['undecided'])} by these seeds")
+            parts.append(f"not distinguished from {listing(groups['undecided'])} by these seeds")
         if groups["worse"]:  # its mean is better only because bad seeds diverged
-            parts.append(f"yet worse than {_list(groups['worse'])} on the seeds that both finished")
-        lead = f"{first} has the best {self.metric.label} ({_number(best.final, self.metric)})"
+            parts.append(
+                f"yet worse than {listing(groups['worse'])} on the seeds that both finished"
+            )
+        lead = f"{first} has the best mean {self.metric.label} ({number(best.final, self.metric)})"
         return f"{lead}: {'; '.join(parts)}."
 
     @property
@@ -243,8 +243,16 @@ class Comparison:
                     f"{arm.name}: diverged {arm.diverged}/{arm.members} (first at step "
                     f"{steps[steps >= 0].min()}); left out of its means"
                 )
+        if (
+            len({any(layer.random for layer in r.network.layers) for r in self.recipes.values()})
+            > 1
+        ):
+            lines.append(
+                "some arms have dropout: their training loss, measured with units dropped, looks "
+                "worse than it is"
+            )
         if len(self.seeds) < 3:
-            lines.append(f"{_seeds(self.seeds)} can hardly decide anything; take 5")
+            lines.append(f"{seeds_words(self.seeds)} can hardly decide anything; take 5")
         if self.tuning is None and len({type(r.optimizer) for r in self.recipes.values()}) > 1:
             lines.append(
                 "different optimizers at fixed learning rates: this compares these settings, "
@@ -308,15 +316,9 @@ class Comparison:
         """Header and rows of the table in words, for terminals, notebooks and reports."""
         label = self.metric.label
         target = f" {self.target:.3g}" if math.isfinite(self.target) else ""
-        header = [
-            "arm",
-            f"{label}, final",
-            f"{label}, best",
-            "training loss, final",
-            f"steps to loss{target}",
-            "diverged",
-            "seconds",
-        ]
+        loss = [] if self.metric.name == "loss" else ["training loss, final"]
+        header = ["arm", f"{label}, final", f"{label}, best", *loss]
+        header += [f"steps to loss{target}", "diverged", "seconds"]
         rows = []
         by_name = {arm.name: arm for arm in self.arms}
         for name in self.ranking:
@@ -325,9 +327,9 @@ class Comparison:
             rows.append(
                 [
                     arm.name,
-                    _number(arm.final, self.metric, absent),
-                    _number(arm.best, self.metric, absent),
-                    _number(arm.loss, Metric("loss"), absent),
+                    number(arm.final, self.metric, absent),
+                    number(arm.best, self.metric, absent),
+                    *([number(arm.loss, Metric("loss"), absent)] if loss else []),
                     _steps(arm),
                     f"{arm.diverged}/{arm.members}",
                     f"{arm.seconds:.2f}",
@@ -348,7 +350,7 @@ class Comparison:
         lines.insert(1, "─" * len(lines[0]))
         text = [self.headline, "", *lines, ""]
         spread = " ± half of the 95 % interval" if len(self.seeds) > 1 else ""
-        text += [f"Mean over {_seeds(self.seeds)}{spread}."]
+        text += [f"Mean over {seeds_words(self.seeds)}{spread}."]
         if self.tuning is not None:
             text.append(
                 f"Each arm was tuned with {self.tuning.budget} trainings on "
@@ -415,13 +417,6 @@ class Comparison:
             return 0.0
         return 1 / int(min(rows, self.facts.get("evaluate_rows") or rows))
 
-    def _default_target(self) -> float:
-        """Where the slowest arm ends: its mean final training loss."""
-        loss = final_values(self.history, Metric("loss"))
-        means = [mean_interval(loss[self.members(name)]).mean for name in self.names]
-        finite = [m for m in means if math.isfinite(m)]
-        return max(finite, default=math.nan)
-
 
 def machine_facts() -> dict[str, str]:
     """Versions and machine, for reports."""
@@ -445,71 +440,11 @@ def _ranked(values: Mapping[str, NDArray[np.float64]], metric: Metric) -> list[s
     return sorted(values, key=lambda name: sign * means[name].mean if means[name].n else math.inf)
 
 
-def _words(
-    a: str,
-    b: str,
-    difference: Difference,
-    margin: float,
-    verdict: Verdict,
-    metric: Metric,
-    dead: Sequence[bool],
-    seeds: int,
-) -> str:
-    """One sentence for one pair."""
-    if all(dead):
-        return f"{a} and {b}: undecided; all members of both diverged"
-    if any(dead):
-        return f"{a} is {verdict} than {b}: all members of {a if dead[0] else b} diverged"
-    scale, unit = (100, " points") if metric.measure == "accuracy" else (1, "")
-    mean, low, high, width = (
-        scale * v for v in (difference.mean, difference.low, difference.high, margin)
-    )
-    if difference.n == 0:
-        return f"{a} and {b}: undecided; no seed on which both have a value"
-    if difference.n == 1:
-        return f"{a} and {b}: undecided; only 1 pair of runs (difference {mean:+.3g}{unit})"
-    detail = f"{mean:+.3g} [{low:+.3g}, {high:+.3g}]{unit}, {_p(difference.p)}"
-    if difference.n < seeds:
-        detail += f", {difference.n} of {seeds} pairs"
-    match verdict:
-        case "tied":
-            return f"{a} and {b} are tied: {detail}, within ±{width:.2g}{unit}"
-        case "undecided":
-            return f"{a} and {b}: undecided: {detail}"
-    return f"{a} is {verdict} than {b}: {detail}"
-
-
-def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-
-
-def _number(interval: Interval, metric: Metric, absent: str = "–") -> str:
-    """Mean ± half width, in per cent for accuracies."""
-    if interval.n == 0:
-        return absent
-    half = (interval.high - interval.low) / 2
-    if metric.measure == "accuracy":
-        text = f"{100 * interval.mean:.2f}"
-        return f"{text} ± {100 * half:.2f} %" if math.isfinite(half) else f"{text} %"
-    digits = max(2, 2 - math.floor(math.log10(abs(interval.mean)))) if interval.mean else 2
-    form = f".{digits}f" if digits <= 6 else ".1e"
-    text = f"{interval.mean:{form}}"
-    return f"{text} ± {half:{form}}" if math.isfinite(half) else text
-
-
 def _steps(arm: Arm) -> str:
     if not arm.reached:
         return "never"
     text = f"{arm.steps_to_target.mean:.0f}"
     return text if arm.reached == arm.members else f"{text} ({arm.reached}/{arm.members})"
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"{len(seeds)} seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _without_nan(value: Any) -> Any:

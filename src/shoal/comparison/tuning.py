@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from shoal.comparison.metrics import Metric, final_values
+from shoal.comparison.curves import final_values
+from shoal.comparison.metrics import Metric
 from shoal.engine import History, Member, Recipe
 from shoal.errors import ShoalError, check_number
 
@@ -182,5 +183,40 @@ def _edges(grid: Grid, best: Point) -> tuple[str, ...]:
         for path, values in grid.items()
         if len(values) > 2
         and all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        and best[path] in (min(values), max(values))
+        # nothing lies below 0, such as no decay or no dropout
+        and best[path] in {min(values), max(values)} - {0}
     )
+
+
+def best_with_each(
+    points: Sequence[Mapping[str, Any]],
+    values: Sequence[Sequence[float]],
+    path: str,
+    higher_is_better: bool,
+) -> list[tuple[Any, int | None]]:
+    """Each value of one setting, and the number of the best point that has it.
+
+    Args:
+        points: the settings that were tried.
+        values: of the metric, (points, seeds); NaN where diverged.
+        path: the setting.
+        higher_is_better: of the metric.
+
+    Returns:
+        Values in the order tried; None for one with which every point had a seed that diverged.
+
+    >>> points = [{"lr": 1, "decay": 0}, {"lr": 1, "decay": 1}, {"lr": 2, "decay": 0}]
+    >>> best_with_each(points, [[0.5, 0.5], [0.9, 0.7], [0.9, np.nan]], "lr", True)
+    [(1, 1), (2, None)]
+    """
+    sign = 1 if higher_is_better else -1
+    means = sign * np.mean(np.asarray(values, np.float64), axis=1)
+    tried: list[Any] = []
+    for point in points:
+        if point[path] not in tried:
+            tried.append(point[path])
+    best: list[tuple[Any, int | None]] = []
+    for value in tried:
+        at = [i for i, p in enumerate(points) if p[path] == value and np.isfinite(means[i])]
+        best.append((value, max(at, key=lambda i: float(means[i])) if at else None))
+    return best

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from shoal.comparison import Metric
-    from shoal.comparison.metrics import Band
+    from shoal.comparison.curves import Band
     from shoal.engine.history import Curve
 
 LOG_FROM = 30.0
@@ -63,31 +62,6 @@ def number(value: float) -> str:
         mantissa, _, exponent = f"{value:.3e}".partition("e")
         text = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
     return text.replace("-", "−", 1) if value < 0 else text
-
-
-def scale_of(metric: Metric) -> float:
-    """What to multiply differences by: accuracies are compared in percentage points."""
-    return 100.0 if metric.measure == "accuracy" else 1.0
-
-
-def signed(metric: Metric, *values: float) -> list[str]:
-    """Differences of a metric with signs and a sensible number of digits.
-
-    Accuracies in percentage points with two decimals; else three digits of the largest.
-
-    >>> from shoal.comparison import Metric
-    >>> signed(Metric("test_accuracy"), 0.0567895, 0.03891, 0.07484)
-    ['+5.68', '+3.89', '+7.48']
-    >>> signed(Metric("loss"), -0.000884, -0.00113, -0.000638)
-    ['−0.00088', '−0.00113', '−0.00064']
-    """
-    scaled = [scale_of(metric) * value for value in values]
-    digits = 2
-    if metric.measure != "accuracy":
-        size = max((abs(v) for v in scaled if math.isfinite(v)), default=0.0) or 1.0
-        digits = min(max(2 - math.floor(math.log10(size)), 0), 10)
-    rounded = [round(value, digits) + 0.0 for value in scaled]
-    return [f"{v:{'+' if v else ''}.{digits}f}".replace("-", "−") for v in rounded]
 
 
 def y_scale(axes: Axes, metric: Metric, low: float, high: float, log: bool) -> None:

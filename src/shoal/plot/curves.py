@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.comparison.metrics import Band, Metric, seed_band, thin, trace, window
+from shoal.comparison.curves import Band, seed_band, thin, trace, window
+from shoal.comparison.metrics import Metric
 from shoal.data.batching import steps_per_epoch
 from shoal.engine.history import Curve
 from shoal.errors import unknown

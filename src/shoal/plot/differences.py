@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shoal.comparison.metrics import Metric
-from shoal.plot.axes import capital, note, number, scale_of, signed, title
+from shoal.comparison.words import scale_of, signed
+from shoal.plot.axes import capital, note, number, title
 from shoal.plot.caption import differences_note
 from shoal.plot.style import INK, MUTED, PAGE, ZONE, looks, plain, short_names
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shoal.comparison.metrics import Metric, best_with_each
+from shoal.comparison.metrics import Metric
+from shoal.comparison.tuning import best_with_each
 from shoal.errors import ShoalError, unknown
 from shoal.plot.axes import LOG_FROM, capital, log_ticks, number, title, y_scale
 from shoal.plot.caption import sensitivity_note

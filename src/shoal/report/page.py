@@ -13,10 +13,11 @@ from markupsafe import Markup
 
 from shoal.comparison import Metric
 from shoal.comparison.recipes_file import write_recipes
+from shoal.comparison.words import signed
 from shoal.engine.checkpoint import write_whole
 from shoal.errors import ShoalError
 from shoal.plot import plot_curves, plot_differences, plot_sensitivity
-from shoal.plot.axes import capital, signed
+from shoal.plot.axes import capital
 from shoal.plot.comparison import evaluated
 from shoal.plot.differences import why_absent
 from shoal.plot.sensitivity import tuned_settings

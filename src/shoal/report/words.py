@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shoal.comparison import Metric
-from shoal.plot.axes import capital, signed
+from shoal.comparison.words import signed
+from shoal.plot.axes import capital
 from shoal.plot.caption import zone
 from shoal.plot.sensitivity import tuned_settings
 
