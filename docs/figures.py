@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import shoal
-from shoal.cli import DEFAULT_STEPS
+from shoal.cli.compare import DEFAULT_STEPS
 from shoal.comparison.recipes_file import default_recipes
 
 ROOT = Path(__file__).parents[1]

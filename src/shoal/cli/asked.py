@@ -1,0 +1,57 @@
+"""What a run was asked to do, kept in its folder so that it can be resumed."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from shoal.errors import ShoalError
+
+ASKED = "asked.json"
+QUESTIONS = {"data", "recipes", "where", "tune", "settings", "command"}
+
+
+def read_asked(folder: Path) -> dict[str, Any]:
+    """What a run was asked to do."""
+    try:
+        asked: dict[str, Any] = json.loads((folder / ASKED).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ShoalError(f"--resume={folder} holds no run of `shoal compare`") from None
+    except OSError as error:
+        raise ShoalError(f"{folder / ASKED} cannot be read: {error.strerror}") from None
+    except ValueError:
+        asked = {}
+    if not isinstance(asked, dict) or set(asked) != QUESTIONS:
+        raise ShoalError(f"{folder / ASKED} is damaged; start anew in another folder")
+    return asked
+
+
+def refuse_run(folder: Path) -> None:
+    """Require that a folder holds no run yet."""
+    if (folder / ASKED).exists():
+        raise ShoalError(
+            f"--out={folder} holds a run; go on with it by --resume {folder}, or give another"
+        )
+
+
+def write_asked(folder: Path, asked: dict[str, Any]) -> None:
+    """Write down what is asked, and the recipes once more as a file to reuse.
+
+    Raises:
+        ShoalError: the folder cannot be written.
+    """
+    from shoal.engine.checkpoint import write_whole
+
+    write_whole(folder / ASKED, json.dumps(asked, indent=2, ensure_ascii=False).encode())
+    write_whole(folder / "recipes.toml", asked["recipes"].encode())
+
+
+def forget(folder: Path, whole: bool) -> None:
+    """Take away what was asked, so that it can be asked again in the same folder."""
+    for name in (ASKED, "recipes.toml"):
+        (folder / name).unlink(missing_ok=True)
+    if whole:
+        with suppress(OSError):  # somebody else has put something there
+            folder.rmdir()

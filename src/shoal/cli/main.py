@@ -1,0 +1,71 @@
+"""The `shoal` program: which verbs there are, and what becomes of a mistake."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+import shoal
+from shoal.cli.compare import compare
+from shoal.cli.data import data
+from shoal.cli.options import INTERRUPTED
+from shoal.errors import ShoalError
+
+USAGE_ERROR = 2
+
+app = typer.Typer(
+    name="shoal",
+    help="Train a whole shoal of neural networks at once, and see which way of training is best.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(data)
+app.command()(compare)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    context: typer.Context,
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Train a whole shoal of neural networks at once, and see which way of training is best."""
+    if show:
+        print(shoal.__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; what a user got wrong becomes one line and status 2."""
+    # click's base of all usage errors, which typer carries inside but does not export
+    usage_error: type[Exception] = typer.BadParameter.__mro__[2]
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = app(given, prog_name="shoal", standalone_mode=False, obj=given)
+    except ShoalError as error:
+        return _fail(str(error))
+    except usage_error as error:
+        message = error.format_message()  # type: ignore[attr-defined]
+        return _fail(f"{' '.join(message.split()).rstrip('.')} (see shoal --help)")
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return status if isinstance(status, int) else 0
+
+
+def run() -> None:
+    """The `shoal` program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # one that knows no ± prints ? instead of failing
+            stream.reconfigure(errors="replace")
+    sys.exit(main())
+
+
+def _fail(line: str) -> int:
+    print(f"shoal: {line}", file=sys.stderr)
+    return USAGE_ERROR
