@@ -170,6 +170,7 @@ def test_layers_that_do_not_fit_are_refused(network, in_shape, text):
         (lambda: mlp([3], ["relu"]), r"unknown activation \['relu'\]"),
         (lambda: mlp([3], ReLU()), r"unknown activation ReLU\(\): did you mean 'relu'"),
         (lambda: mlp([3], dropout=1), "dropout=1 must be a number >= 0 and < 1"),
+        (lambda: mlp([3], batch_norm="false"), "batch_norm='false' must be True or False"),
         (lambda: mlp([3], dropout=None), "dropout=None must be a number"),
     ],
 )

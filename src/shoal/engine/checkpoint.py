@@ -89,5 +89,7 @@ def write_whole(path: Path, content: bytes) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+    except (FileExistsError, NotADirectoryError):
+        raise ShoalError(f"cannot write {path}: {path.parent} is no folder") from None
     except OSError as error:
         raise ShoalError(f"cannot write {path}: {error.strerror or error}") from None

@@ -212,6 +212,8 @@ def mlp(
     listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
     if not listed or not all(isinstance(units, int) for units in hidden):
         raise ShoalError(f"hidden={hidden!r} must be a list of whole numbers, such as [100, 100]")
+    if not isinstance(batch_norm, bool):
+        raise ShoalError(f"batch_norm={batch_norm!r} must be True or False")
     check_number("dropout", dropout, least=0, below=1)
     layers: list[Layer] = [Flatten()]
     for units in hidden:
