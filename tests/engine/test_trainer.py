@@ -342,7 +342,7 @@ def test_a_checkpoint_of_another_version_is_refused(data, saved):
 def test_an_unwritable_folder_is_found_out_before_training(data, tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ShoalError, match=r"^cannot write .*: (Not a directory|File exists)$"):
+        with pytest.raises(ShoalError, match=r"^cannot write .*: .* is no folder$"):
             Trainer(PLAIN, data, epochs=3, folder=folder)
 
 

@@ -55,7 +55,9 @@ class ReLU(Activation):
     saves: ClassVar[str] = "y"
 
     def f(self, x: Array) -> Array:
-        return namespace(x).maximum(x, 0)
+        xp = namespace(x)
+        # a row of zeros, not one: NumPy is twice as fast with two arrays
+        return xp.maximum(x, xp.zeros(x.shape[-1:], dtype=x.dtype))
 
     def derivative(self, saved: Array) -> Array:
         return namespace(saved).astype(saved > 0, saved.dtype)

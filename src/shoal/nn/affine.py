@@ -60,7 +60,9 @@ class Affine(Layer):
         self, params: Params, x: Array, *, training: bool = False, noise: Array | None = None
     ) -> tuple[Array, Cache]:
         """x (…, batch, in) to y (…, batch, units)."""
-        return x @ params["W"] + params["b"][..., None, :], (x,)
+        y = x @ params["W"]
+        y += params["b"][..., None, :]  # in place: y is new, and nobody has it yet
+        return y, (x,)
 
     def backward(
         self, params: Params, cache: Cache, dy: Array, *, need_dx: bool = True

@@ -57,24 +57,26 @@ class SoftmaxCrossEntropy(Loss):
     def per_row(self, outputs: Array, targets: Array) -> tuple[Array, Cache]:
         """Outputs are the logits z (…, batch, classes)."""
         xp = namespace(outputs)
-        if self.targets == "labels":
-            _check_targets(self, targets, outputs.shape[:-1], axes=1)
-            targets = _one_hot(targets, outputs)
-        else:
-            _check_targets(self, targets, outputs.shape, axes=2)
+        labels = self.targets == "labels"
+        shape = outputs.shape[:-1] if labels else outputs.shape
+        _check_targets(self, targets, shape, axes=1 if labels else 2)
         z = outputs - xp.max(outputs, axis=-1, keepdims=True)
         e = xp.exp(z)
         total = xp.sum(e, axis=-1, keepdims=True)
-        log_p = z - xp.log(total)
-        # where, not a product: 0 · (-inf) of a class that is not the target must stay 0
-        losses = -xp.sum(xp.where(targets > 0, targets * log_p, 0), axis=-1)
-        return losses, (e / total, targets)
+        if labels:
+            losses = (xp.log(total) - _at(z, targets))[..., 0]
+        else:
+            # where, not a product: 0 · (-inf) of a class that is not the target must stay 0
+            log_p = z - xp.log(total)
+            losses = -xp.sum(xp.where(targets > 0, targets * log_p, 0), axis=-1)
+        return losses, (e, total, targets)
 
     def backward(self, cache: Cache) -> Array:
-        p, targets = cache
-        xp = namespace(p)
-        weight = 1 if self.targets == "labels" else xp.sum(targets, axis=-1, keepdims=True)
-        return (p * weight - targets) / p.shape[-2]
+        e, total, targets = cache
+        xp = namespace(e)
+        if self.targets == "labels":
+            return (e / total - _one_hot(targets, e)) / e.shape[-2]
+        return (e / total * xp.sum(targets, axis=-1, keepdims=True) - targets) / e.shape[-2]
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,13 @@ def _check_targets(loss: Loss, targets: Array, shape: Shape, axes: int) -> None:
     """
     if targets.ndim > len(shape) or targets.shape[-axes:] != shape[-axes:]:
         raise ShoalError(f"{loss!r} needs targets of shape {shape}, not {targets.shape}")
+
+
+def _at(z: Array, labels: Array) -> Array:
+    """The number of each row that its label names, (…, batch, 1)."""
+    xp = namespace(z)
+    at = xp.broadcast_to(labels, z.shape[:-1])[..., None]
+    return xp.take_along_axis(z, at, axis=-1)
 
 
 def _one_hot(labels: Array, like: Array) -> Array:
