@@ -1,0 +1,23 @@
+"""How fast Shoal is beside its peers, measured side by side in one run.
+
+    python -m benchmarks [WORKLOAD ...] [--repeats N] [--quick] [--markdown FILE]
+
+A *workload* is one file that says what is trained; `work.py` says what every contestant must do,
+`with_shoal.py`, `with_torch.py` and `with_sklearn.py` how each does it, `harness.py` lets them take
+turns, `report.py` prints the tables. A new workload is one file and one line in `WORKLOADS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from benchmarks import batch_norm_grid, optimizers, search
+from benchmarks.harness import Workload
+
+WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
+    "search": search.workload,
+    "optimizers": optimizers.workload,
+    "batch-norm-grid": batch_norm_grid.workload,
+}
+"""Workloads by name; each is made by a function of `quick`."""

@@ -1,0 +1,187 @@
+"""PyTorch, eager: one network after another, written as its users would who care for speed.
+
+- data, batches' rows and first weights are tensors before the clock runs;
+- `fused` optimizers where they exist (faster here than `foreach` and than the default);
+- `zero_grad(set_to_none=True)`, losses are kept as tensors: no `.item()` in a step;
+- evaluations under `inference_mode`, in pieces that fit the cache;
+- it takes no gradient norms, which Shoal does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import shoal
+from benchmarks.harness import Contestant, Timed
+from benchmarks.machine import has, named, thread_counts
+from benchmarks.processes import in_processes
+from benchmarks.work import Outcome, Training, contestant, keys
+from shoal import Member
+
+PIECE = 1000
+"""Rows of an evaluation that go through the network at once."""
+
+SETTINGS = "eager, one network after another, fused optimizers, inference_mode"
+
+
+@dataclass
+class _One:
+    """One network, ready to train."""
+
+    model: Any
+    optimizer: Any
+    batches: list[Any]
+
+
+def start(training: Training, threads: int) -> Timed:
+    """Make tensors, networks and optimizers ready; the timed part trains one after another."""
+    import torch
+
+    torch.set_num_threads(threads)
+    data = training.data
+    x, y = _tensors(torch, data.train.x, data.train.y)
+    parts = {
+        part: _tensors(torch, which.x[: training.rows], which.y[: training.rows])
+        for part in training.parts
+        for which in [data.part(part)]
+    }
+    batches = {
+        seed: [torch.tensor(rows) for rows in training.batches(seed)]
+        for seed in {member.seed for member in training.members}
+    }
+    ready = [_one(torch, training, member, batches[member.seed]) for member in training.members]
+
+    def run() -> Outcome:
+        torch.set_num_threads(threads)
+        trained = [_train(torch, training, one, x, y, parts) for one in ready]
+        evaluations = len(training.evaluated_at)
+        metrics = {
+            name: np.stack([_padded(m[name], evaluations) for _, m in trained])
+            for name in trained[0][1]
+        }
+        losses = [loss.numpy() for loss, _ in trained]
+        return Outcome(
+            keys(training.members),
+            metrics,
+            tuple(len(loss) for loss in losses),
+            np.stack([_padded(loss, training.steps) for loss in losses]),
+        )
+
+    return run
+
+
+def _train(torch: Any, training: Training, one: _One, x: Any, y: Any, parts: Any) -> Any:
+    """Losses of every step, and metrics of every evaluation; a diverged network stops there."""
+    cross_entropy = torch.nn.functional.cross_entropy
+    model, optimizer = one.model, one.optimizer
+    evaluate_at = set(training.evaluated_at)
+    losses: list[Any] = []
+    metrics: dict[str, list[float]] = {}
+    model.train()
+    for step, rows in enumerate(one.batches, start=1):
+        optimizer.zero_grad(set_to_none=True)
+        loss = cross_entropy(model(x[rows]), y[rows])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+        if step in evaluate_at:
+            model.eval()
+            for part, (px, py) in parts.items():
+                loss, accuracy = _evaluate(torch, model, px, py)
+                metrics.setdefault(f"{part}_loss", []).append(loss)
+                metrics.setdefault(f"{part}_accuracy", []).append(accuracy)
+            model.train()
+            if not np.isfinite(loss):
+                break
+    return torch.stack(losses), metrics
+
+
+def _evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
+    with torch.inference_mode():
+        loss = correct = 0.0
+        for px, py in zip(x.split(PIECE), y.split(PIECE), strict=True):
+            outputs = model(px)
+            loss += torch.nn.functional.cross_entropy(outputs, py, reduction="sum")
+            correct += (outputs.argmax(1) == py).sum()
+        return float(loss) / len(x), float(correct) / len(x)
+
+
+def _tensors(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    return torch.tensor(x.reshape(len(x), -1)), torch.tensor(y)
+
+
+def _padded(values: Any, length: int) -> Any:
+    """Values with NaN after their end."""
+    return np.concatenate([values, np.full(length - len(values), np.nan)])
+
+
+def _one(torch: Any, training: Training, member: Member, batches: list[Any]) -> _One:
+    """The network of a member with Shoal's first weights, and its optimizer."""
+    data, recipe = training.data, member.recipe
+    bound = recipe.network.bind(data.in_shape, data.outputs)
+    values = bound.init(member.seed, data.in_shape, recipe.init)
+    modules = []
+    for layer, shape, arrays in zip(
+        bound.layers, bound.shapes(data.in_shape), values, strict=False
+    ):
+        modules.append(_module(torch, layer, shape, arrays))
+    model = torch.nn.Sequential(*[module for module in modules if module is not None])
+    return _One(model, _optimizer(torch, member, model), batches)
+
+
+def _module(torch: Any, layer: Any, shape: tuple[int, ...], arrays: dict[str, Any]) -> Any:
+    nn = torch.nn
+    match layer:
+        case shoal.Flatten():
+            return None  # the rows are flat already
+        case shoal.Affine(units):
+            module = nn.Linear(shape[0], units)
+            with torch.no_grad():
+                module.weight.copy_(torch.tensor(arrays["W"].T.copy()))
+                module.bias.copy_(torch.tensor(arrays["b"]))
+            return module
+        case shoal.BatchNorm():
+            return nn.BatchNorm1d(shape[0], eps=layer.eps, momentum=layer.momentum)
+        case shoal.ReLU():
+            return nn.ReLU()
+    raise NotImplementedError(f"no PyTorch module for {layer!r} here yet")
+
+
+def _optimizer(torch: Any, member: Member, model: Any) -> Any:
+    """The same rule with the same numbers; weights decay, biases, γ and β do not."""
+    rule, decay = member.recipe.optimizer, member.recipe.weight_decay
+    parameters: list[Any] = list(model.parameters())
+    if decay:
+        parameters = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+            {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
+        ]
+    optim, lr = torch.optim, rule.lr
+    match rule:
+        case shoal.SGD():
+            return optim.SGD(parameters, lr, fused=True)
+        case shoal.Momentum():  # and Nesterov, which is a Momentum
+            nesterov = isinstance(rule, shoal.Nesterov)
+            return optim.SGD(parameters, lr, rule.momentum, nesterov=nesterov, fused=True)
+        case shoal.AdaGrad():
+            return optim.Adagrad(parameters, lr, eps=rule.eps, fused=True)
+        case shoal.RMSprop():
+            return optim.RMSprop(parameters, lr, rule.decay, rule.eps)
+        case shoal.Adam():
+            return optim.Adam(parameters, lr, (rule.beta1, rule.beta2), rule.eps, fused=True)
+    raise NotImplementedError(f"no PyTorch optimizer for {rule!r} here yet")
+
+
+def contestants(training: Training, quick: bool) -> tuple[list[Contestant], dict[str, str]]:
+    """PyTorch with each thread count, and with a process per processor; or why there is none."""
+    if not has("torch"):
+        return [], {"PyTorch": "not installed"}
+    made = []
+    for threads in thread_counts(quick):
+        name = named("PyTorch", threads)
+        made.append(contestant(name, SETTINGS, partial(start, threads=threads), training))
+    return [*made, *in_processes("PyTorch", SETTINGS, partial(start, threads=1), training)], {}

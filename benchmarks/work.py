@@ -1,0 +1,206 @@
+"""What every contestant must do: train these members, these steps, with these evaluations.
+
+All start from the same weights and see the same batches, so that they must reach the same losses:
+that is how one knows that they did the same work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness import Contestant, Timed
+from shoal import Dataset, Member, Network
+from shoal.data.batching import batch_rows, steps_per_epoch
+from shoal.nn import Affine
+
+WARM_UP_STEPS = 8
+
+FORMULA = (
+    "FLOPs are those of matrix products, 2 for a multiply-add: forward, gradients of weights, "
+    "gradients of inputs but not the first layer's, forward for evaluations."
+)
+
+Key = tuple[str, int]
+"""A member's arm and seed."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Members to train on data, all with the same batch size.
+
+    Attributes:
+        steps: updates of every member.
+        parts: what is evaluated after every epoch and at the end: loss and accuracy.
+        rows: at most this many rows of each part.
+    """
+
+    data: Dataset
+    members: tuple[Member, ...]
+    steps: int
+    parts: tuple[str, ...]
+    rows: int = 10_000
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a step; the last batch of an epoch may have fewer."""
+        (size,) = {member.recipe.batch_size for member in self.members}
+        return size
+
+    @property
+    def evaluated_at(self) -> list[int]:
+        """Steps done at each evaluation."""
+        epoch = steps_per_epoch(len(self.data.train), self.batch_size)
+        return sorted({*range(epoch, self.steps + 1, epoch), self.steps})
+
+    def evaluation_rows(self, part: str) -> int:
+        """How many rows of a part are evaluated."""
+        return min(len(getattr(self.data, part)), self.rows)
+
+    def batches(self, seed: int) -> list[NDArray[np.int64]]:
+        """The rows of every step, the same for everyone."""
+        n = len(self.data.train)
+        return [batch_rows(seed, n, self.batch_size, step) for step in range(self.steps)]
+
+    def only(self, members: Sequence[Member]) -> Training:
+        """The same work for these members."""
+        return replace(self, members=tuple(members))
+
+    def some(self, count: int) -> Training:
+        """The same work for fewer members, evenly spread over all."""
+        at = np.linspace(0, len(self.members) - 1, min(count, len(self.members)))
+        return self.only([self.members[round(i)] for i in at])
+
+    def short(self) -> Training:
+        """A few steps of two members, to warm up."""
+        return replace(self.some(2), steps=min(WARM_UP_STEPS, self.steps))
+
+    def flops(self) -> float:
+        """Operations of one member from start to end; see `FORMULA`."""
+        sizes = affine_sizes(self.members[0].recipe.network, self.data)
+        training = sum(step_flops(sizes, len(rows)) for rows in self.batches(seed=0))
+        rows = sum(self.evaluation_rows(part) for part in self.parts)
+        return training + len(self.evaluated_at) * forward_flops(sizes, rows)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a contestant reached.
+
+    Attributes:
+        members: who was trained, (arm, seed).
+        metrics: (members, evaluations) by name, such as "valid_loss".
+        steps: updates that each member took; a diverged one takes fewer.
+        loss: of every step (members, steps), where the contestant keeps it.
+    """
+
+    members: tuple[Key, ...]
+    metrics: dict[str, NDArray[np.float64]]
+    steps: tuple[int, ...]
+    loss: NDArray[np.float64] | None = None
+
+    @property
+    def member_steps(self) -> int:
+        """Updates in all."""
+        return sum(self.steps)
+
+    def of(self, member: Key) -> dict[str, NDArray[np.float64]]:
+        """The metrics of one member."""
+        row = self.members.index(member)
+        return {name: values[row] for name, values in self.metrics.items()}
+
+
+def counted(members: int) -> str:
+    """How many networks, in words."""
+    return f"{members} network{'s' if members > 1 else ''}"
+
+
+def keys(members: tuple[Member, ...]) -> tuple[Key, ...]:
+    """Arm and seed of each member."""
+    return tuple((member.arm, member.seed) for member in members)
+
+
+def contestant(
+    name: str, settings: str, start: Callable[[Training], Timed], training: Training
+) -> Contestant:
+    """A contestant that trains.
+
+    Args:
+        name: of the contestant.
+        settings: in one line.
+        start: makes a training ready and returns the timed part.
+        training: what it trains.
+    """
+    return Contestant(
+        name,
+        f"{settings}; {counted(len(training.members))} a round",
+        prepare=partial(start, training),
+        warm_up=lambda: start(training.short())(),
+    )
+
+
+def affine_sizes(network: Network, data: Dataset) -> list[tuple[int, int]]:
+    """(inputs, outputs) of each affine layer.
+
+    >>> import shoal
+    >>> affine_sizes(shoal.mlp([16]), shoal.load("digits"))
+    [(64, 16), (16, 10)]
+    """
+    bound = network.bind(data.in_shape, data.outputs)
+    shapes = bound.shapes(data.in_shape)
+    return [
+        (shapes[i][0], shapes[i + 1][0])
+        for i, layer in enumerate(bound.layers)
+        if isinstance(layer, Affine)
+    ]
+
+
+def forward_flops(sizes: list[tuple[int, int]], rows: int) -> float:
+    """2 · multiply-adds.
+
+    >>> forward_flops([(64, 16), (16, 10)], rows=1)
+    2368.0
+    """
+    return 2.0 * rows * sum(fan_in * fan_out for fan_in, fan_out in sizes)
+
+
+def step_flops(sizes: list[tuple[int, int]], rows: int) -> float:
+    """Forward; as much for the gradients of weights; and of inputs, but not the first layer's.
+
+    >>> step_flops([(64, 16), (16, 10)], rows=1)
+    5056.0
+    """
+    return 2 * forward_flops(sizes, rows) + forward_flops(sizes[1:], rows)
+
+
+def agreement(results: Mapping[str, Any], metric: str) -> list[str]:
+    """How far each contestant's last values lie from the first contestant's, in sentences.
+
+    Args:
+        results: outcomes by contestant; the first is the reference.
+        metric: of a part that everyone evaluates on the same rows.
+    """
+    (reference, first), *others = results.items()
+    differences = (f"{name} {largest_difference(first, o, metric):.0e}" for name, o in others)
+    stopped = sum(steps < max(first.steps) for steps in first.steps)
+    return [
+        f"Same weights, same batches: the last {metric} of a network differs from that of "
+        f"{reference} by at most: {'; '.join(differences)}.",
+        f"Diverged, and stopped by everyone: {stopped} of {counted(len(first.steps))}.",
+    ]
+
+
+def largest_difference(first: Outcome, second: Outcome, metric: str) -> float:
+    """Largest difference of the last values of the members that both have trained to the end."""
+    both = [key for key in second.members if key in first.members]
+    ours, theirs = (
+        np.array([outcome.of(key)[metric][-1] for key in both]) for outcome in (first, second)
+    )
+    if not np.array_equal(np.isfinite(ours), np.isfinite(theirs)):
+        return float("inf")
+    return float(np.nanmax(np.abs(ours - theirs)))

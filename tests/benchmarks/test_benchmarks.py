@@ -1,0 +1,202 @@
+"""The benchmarks measure what they say: equal work, counted right. No time is asserted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks.harness import Contestant, Measurement, Workload, measure
+
+import shoal
+from benchmarks import (
+    WORKLOADS,
+    __main__,
+    data,
+    harness,
+    machine,
+    report,
+    with_shoal,
+    with_torch,
+    work,
+)
+
+METRIC = {"search": "valid_loss", "optimizers": "valid_loss", "batch-norm-grid": "train_loss"}
+
+# After a few steps all agree but for rounding, which AdaGrad's and Adam's first steps magnify:
+# they divide a gradient by its own size, however small it is.
+CLOSE = {"search": 1e-5, "optimizers": 5e-2, "batch-norm-grid": 1e-3}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_data() -> Iterator[None]:
+    """A small stand-in: 200 MB of MNIST need not go to every process of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data, "ROWS", 6_000)
+        patch.setattr(shoal, "available", lambda: ())
+        data.mnist.cache_clear()
+        yield
+    data.mnist.cache_clear()
+
+
+@pytest.fixture(scope="module", params=sorted(WORKLOADS))
+def measured(request: pytest.FixtureRequest, small_data: None) -> Measurement:
+    """Each workload, quick, once."""
+    return measure(WORKLOADS[request.param](True), repeats=1, sgemm=lambda: 100.0)
+
+
+def test_every_contestant_has_a_row_with_all_columns(measured: Measurement) -> None:
+    told = report.text(measured)
+    assert [row[0] for row in told.rows] == [c.name for c in measured.workload.contestants]
+    assert told.rows[0][0] == machine.named("Shoal", machine.processors())
+    assert {len(row) for row in told.rows} == {len(told.header)}
+    assert told.rows[0][3] == "1"  # the reference's ratio to itself
+    assert any("matrix products" in line for line in told.before)
+
+
+def test_peers_take_part_or_are_said_to_be_absent(measured: Measurement) -> None:
+    told = " ".join(report.text(measured).after)
+    assert "PyTorch" in told
+    assert "scikit-learn" in told
+
+
+def test_all_contestants_do_the_same_work(measured: Measurement) -> None:
+    first, *others = measured.results.values()
+    steps = dict(zip(first.members, first.steps, strict=True))
+    metric = METRIC[measured.workload.name]
+    for outcome in others:
+        count = len(outcome.members)
+        assert outcome.metrics.keys() == first.metrics.keys()
+        for name, values in outcome.metrics.items():
+            assert values.shape == (count, first.metrics[name].shape[1])
+        if outcome.loss is not None:
+            assert outcome.loss.shape == (count, first.loss.shape[1])
+        for key, taken in zip(outcome.members, outcome.steps, strict=True):
+            # a member that diverges stops at once in Shoal, elsewhere at the next evaluation
+            assert taken == steps[key] or steps[key] < taken <= max(first.steps)
+        difference = work.largest_difference(first, outcome, metric)
+        assert difference < CLOSE[measured.workload.name]
+
+
+def test_every_step_s_loss_agrees_with_pytorch() -> None:
+    pytest.importorskip("torch")
+    training = _training(shoal.mlp([5], batch_norm=True), shoal.Momentum(lr=0.1), decay=0.01)
+    ours, theirs = (start(training, 1)() for start in (with_shoal.start, with_torch.start))
+    assert ours.loss.shape == theirs.loss.shape == (1, 23)
+    np.testing.assert_allclose(ours.loss, theirs.loss, rtol=1e-4)
+
+
+def test_flops_equal_a_count_by_hand() -> None:
+    # 64-5-10; 1079 rows in batches of 100: 11 steps an epoch, the last of 79 rows
+    training = _training(shoal.mlp([5]), shoal.SGD())
+    assert training.evaluated_at == [11, 22, 23]
+    rows = 2 * 1079 + 100
+    forward = 64 * 5 + 5 * 10
+    backward = (64 * 5 + 5 * 10) + 5 * 10  # weights of both layers, inputs of the second
+    evaluated = 3 * (50 + 50)
+    assert training.flops() == 2 * (rows * (forward + backward) + evaluated * forward)
+
+
+def test_flops_of_a_step_are_those_of_the_summary() -> None:
+    digits = shoal.load("digits")
+    network = shoal.mlp([100] * 3, batch_norm=True)
+    sizes = work.affine_sizes(network, digits)
+    assert work.forward_flops(sizes, 7) == 2 * 7 * network.summary(digits).multiply_adds
+    assert work.step_flops([(3, 4)], 1) == 2 * 2 * 12  # one layer has no gradient of inputs
+
+
+def test_seconds_ratios_and_fractions_are_per_unit_and_by_round() -> None:
+    workload = Workload(
+        name="made up",
+        title="Made up",
+        lines=(),
+        unit="thing",
+        units=float,
+        flops=6e9,
+        formula="",
+        contestants=tuple(Contestant(name, "", lambda: lambda: 1.0) for name in ("A", "B")),
+        absent={"C": "not installed"},
+        agreement=lambda results: [],
+    )
+    seconds = {"A": np.array([1.0, 2.0, 3.0]), "B": np.array([3.0, 4.0, 1.5])}
+    measured = Measurement(workload, seconds, np.full(3, 12.0), {n: np.zeros(3) for n in seconds})
+    told = report.text(measured)
+    assert told.rows[1] == ("B", "3", "1.5 – 4", "2", "0.5 – 3", "2", "17%")
+    assert "C: not installed." in told.after
+    assert report.verdicts(measured) == ["A: 2.00 times as fast as B at best (B)."]
+    seconds["B"] /= 4
+    assert report.verdicts(measured) == ["A: SLOWER (0.50) than B at best (B)."]
+    assert "DISTURBED" not in report.quiet(measured)
+    measured.disturbance["B"] += 0.5
+    assert "3 DISTURBED" in report.quiet(measured)
+
+
+def test_contestants_take_turns() -> None:
+    turns: list[str] = []
+
+    def contestant(name: str) -> Contestant:
+        return Contestant(name, "", lambda: lambda: turns.append(name), lambda: turns.append("w"))
+
+    workload = Workload(
+        name="made up",
+        title="Made up",
+        lines=(),
+        unit="thing",
+        units=lambda result: 1.0,
+        flops=1.0,
+        formula="",
+        contestants=(contestant("A"), contestant("B")),
+        absent={},
+        agreement=lambda results: [],
+    )
+    measured = measure(workload, 2, sgemm=lambda: turns.append("sgemm") or 1.0)
+    assert turns == ["w", "w", "sgemm", "A", "B", "sgemm", "A", "B"]
+    assert {name: len(s) for name, s in measured.seconds.items()} == {"A": 2, "B": 2}
+
+
+def test_a_disturbed_turn_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = iter([0.3, 0.1, 0.2])
+    monkeypatch.setattr(harness, "wait_for_quiet", lambda patience: None)
+    monkeypatch.setattr(machine.Watch, "others", lambda self: next(shares))
+    tries: list[int] = []
+    contestant = Contestant("A", "", lambda: lambda: tries.append(0) or len(tries))
+    turn = harness._best_turn(contestant, patience=1.0)
+    assert (turn.others, turn.result, len(tries)) == (0.1, 2, 3)
+
+
+def test_other_programs_are_told_from_our_own() -> None:
+    watch = machine.Watch()
+    sum(range(3_000_000))
+    assert not watch.others() < 0  # how much others do is not ours to say
+
+
+def test_the_command_writes_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(with_torch, "has", lambda module: False)
+    page = tmp_path / "benchmarks.md"
+    arguments = ["batch-norm-grid", "--quick", "--markdown", str(page)]
+    assert __main__.main(arguments) == 0
+    printed, written = capsys.readouterr().out, page.read_text(encoding="utf-8")
+    for told in (printed, written):
+        assert "PyTorch: not installed." in told
+        assert shoal.__version__ in told
+    assert f"python -m benchmarks batch-norm-grid --quick --markdown {page}" in written
+    assert written.count("| Shoal") == min(2, machine.processors())
+
+
+def test_the_stand_in_has_mnist_s_shape() -> None:
+    made = data.stand_in(valid=100, rows=600)
+    assert made.in_shape == (28, 28)
+    assert made.outputs == 10
+    assert (len(made.train), len(made.valid), len(made.test)) == (500, 100, 100)
+
+
+def _training(
+    network: shoal.Network, rule: shoal.SGD | shoal.Momentum, decay: float = 0.0
+) -> work.Training:
+    digits = shoal.load("digits")
+    recipe = shoal.Recipe(network, rule, weight_decay=decay, batch_size=100)
+    member = shoal.Member(recipe, seed=3)
+    return work.Training(digits, (member,), steps=23, parts=("train", "valid"), rows=50)
