@@ -25,7 +25,7 @@ format: .venv/installed-dev
 	$(BIN)/ruff format .
 
 bench: .venv/installed-dev  ## ratios to PyTorch and scikit-learn, measured side by side
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --markdown docs/benchmarks.md
 
 docs: .venv/installed-dev  ## the figures of the README and of docs/, made anew
 	$(BIN)/python docs/figures.py
