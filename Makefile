@@ -24,8 +24,9 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# OpenBLAS is left to pick its kernels for this processor, as it does for users
 bench: .venv/installed-dev  ## ratios to PyTorch and scikit-learn, measured side by side
-	$(BIN)/python -m benchmarks --markdown docs/benchmarks.md
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --markdown docs/benchmarks.md
 
 docs: .venv/installed-dev  ## the figures of the README and of docs/, made anew
 	$(BIN)/python docs/figures.py

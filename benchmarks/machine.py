@@ -143,19 +143,18 @@ class Sgemm:
 
 
 def _slow_kernels() -> list[str]:
-    """A warning where OpenBLAS does not know the processor and takes older kernels."""
+    """A warning where OpenBLAS takes older kernels than the processor has instructions for."""
     ours = next((b for b in _blas() if "numpy" in b["filepath"]), None)
     flags = (_cpuinfo("flags") or "").split()
     if ours is None or ours["internal_api"] != "openblas" or "avx512bw" not in flags:
         return []
     if ours.get("architecture") not in ("Haswell", "Zen", "Sandybridge", "Nehalem", "Prescott"):
         return []
-    speed = _speed_with("SkylakeX")
+    told = "OPENBLAS_CORETYPE tells it to" if "OPENBLAS_CORETYPE" in os.environ else "it chose so"
     return [
         f"This processor has AVX-512, but NumPy's OpenBLAS {ours['version']} takes its kernels for "
-        f"{ours['architecture']} (OpenBLAS issue 6029: newer processors are not recognised). "
-        f"With OPENBLAS_CORETYPE=SkylakeX the same product reaches {speed:.0f} GFLOP/s here; "
-        "set it to measure, and to train, with those kernels."
+        f"{ours['architecture']} ({told}); with OPENBLAS_CORETYPE=SkylakeX the same product "
+        f"reaches {_speed_with('SkylakeX'):.0f} GFLOP/s here."
     ]
 
 

@@ -19,7 +19,7 @@ from benchmarks.machine import has, named, thread_counts
 from benchmarks.processes import in_processes
 from benchmarks.work import Outcome, Training, contestant, keys
 from shoal import Member
-from shoal.nn.network import as_mlp
+from shoal.nn import as_mlp
 
 SETTINGS = "MLPClassifier, one network after another, partial_fit by the epoch, float32"
 

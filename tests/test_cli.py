@@ -7,13 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import shoal
 from shoal.cli import main
+from shoal.cli.asked import claim
 
 ARMS = """
 [defaults]
@@ -148,6 +151,11 @@ def test_without_data_what_is_at_hand_is_taken_and_named(run):
     assert command == "shoal compare r.toml --steps 4 --seeds 2 --out run --data digits"
 
 
+def test_recipes_may_begin_with_a_byte_order_mark(run):
+    Path("r.toml").write_text(ARMS, "utf-8-sig")
+    assert run("compare", *TABLE, "--out", "run")[0] == 0
+
+
 def test_regression(run):
     Path("t.csv").write_text(csv(label=lambda i: i % 2 + i / 7))
     status, out, _ = run("compare", *TABLE, "--out", "run")
@@ -172,6 +180,54 @@ def test_several_targets_and_a_task_that_is_asked_for(run):
     assert status == 0
     assert "regression" in err
     assert "2 targets" in err
+
+
+@pytest.mark.parametrize(
+    ("names", "target", "targets"),
+    [
+        ("a|b|c, d", "c, d", ["c, d"]),
+        ("a|b|c", "b,c", ["b", "c"]),
+        ("a|b, c|d", '"b, c",d', ["b, c", "d"]),
+        ("a|b|c|b,c", "b,c", ["b,c"]),  # the very name of a column comes first
+    ],
+)
+def test_a_comma_in_the_name_of_a_target(run, names, target, targets):
+    names = names.split("|")
+    rows = [",".join(str((i + k) % 7) for k in range(len(names))) for i in range(40)]
+    header = ",".join(f'"{name}"' for name in names)
+    Path("t.csv").write_text("\n".join([header, *rows, ""]))
+    status, out, err = run("data", "t.csv", "--target", target, "--task", "regression", "--json")
+    assert (status, err) == (0, "")
+    told = json.loads(out)
+    assert [t["name"] for t in told["targets"]] == targets
+    assert [c["name"] for c in told["columns"]] == [n for n in names if n not in targets]
+
+
+@pytest.mark.parametrize("ending", ["tsv", "tab", "tsv.gz", "pq", "parquet"])
+def test_other_files_work_as_csv_does(run, ending):
+    frame = pd.read_csv("t.csv")
+    if ending.startswith("p"):
+        frame.to_parquet(f"u.{ending}")
+    else:
+        frame.to_csv(f"u.{ending}", sep="\t", index=False)
+    told = [
+        json.loads(run("data", file, "--target", "kind", "--json")[1])
+        for file in ("t.csv", f"u.{ending}")
+    ]
+    assert told[0]["fingerprint"] == told[1]["fingerprint"]
+
+
+def test_columns_can_be_left_out_and_stay_so_when_resumed(run):
+    Path("t.csv").write_text(csv(day=lambda i: f"{i + 1}.1.2024", who=lambda i: f"n{i}"))
+    status, _, err = run("compare", *TABLE, "--out", "run", "--drop", "day", "--drop", "who")
+    assert status == 0
+    assert "inputs (2,)" in err
+    assert run("compare", "--resume", "run")[0] == 0
+
+
+def test_the_name_of_a_data_set_goes_before_a_file_of_that_name(run):
+    Path("digits").write_text("nothing")
+    assert run("data", "digits")[0] == 0
 
 
 def test_tuning_from_the_command_line(run):
@@ -240,6 +296,32 @@ def test_a_mistake_can_be_mended_in_the_same_folder(run):
     assert status == 2
     assert not Path("run").exists()
     assert run("compare", *TABLE, "--out", "run")[0] == 0
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(run, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda form: form.replace("%Y%m%d-%H%M%S", "now"))
+    for folder in ("now-t", "now-t-2", "now-t-3"):
+        status, _, err = run("compare", *TABLE)
+        assert status == 0
+        assert err.splitlines()[-1] == f"report: runs/{folder}/report.html"
+    held = sorted(Path("runs").rglob("*"))
+    assert run("compare", *TABLE, "--batch-size", "99")[0] == 2
+    assert sorted(Path("runs").rglob("*")) == held
+
+
+def test_a_folder_is_claimed_by_one_alone(home):
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(lambda _: claim(home / "a" / "run"), range(40)))
+    assert len(set(claimed)) == 40
+    assert all(folder.is_dir() for folder in claimed)
+
+
+def test_where_no_folder_can_be_made_another_is_asked_for(run):
+    Path("runs").write_text("")
+    status, out, err = run("compare", *TABLE)
+    assert (status, out) == (2, "")
+    assert err.startswith("shoal: cannot make runs/")
+    assert err.endswith("give --out DIR\n")
 
 
 def test_an_empty_folder_that_was_there_stays(run):
@@ -337,7 +419,7 @@ MISTAKES = {
     "no target": (
         nothing,
         ["--data", "t.csv"],
-        "--target is missing: which column of ",
+        "t.csv is to be predicted? It has size, age, kind",
     ),
     "target misspelt": (
         nothing,
@@ -363,7 +445,33 @@ MISTAKES = {
     "another kind of file": (
         nothing,
         ["--data", "t.xlsx", "--target", "kind"],
-        "must be a name, or a file .csv, .csv.gz or .parquet",
+        "must be a file .csv, .tsv or .tab (each also .gz), .parquet or .pq; save its sheet as CSV",
+    ),
+    "another kind of file, no target": (nothing, ["--data", "t.xlsx"], "save its sheet as CSV"),
+    "a file without an ending": (
+        lambda: Path("table").write_text(csv()),
+        ["--data", "table", "--target", "kind"],
+        "rename it to .csv or .tsv",
+    ),
+    "a column to drop for a name": (
+        nothing,
+        ["--data", "digits", "--drop", "x"],
+        "--drop=x goes with a file; the data set 'digits' has its own",
+    ),
+    "column to drop misspelt": (
+        nothing,
+        [*TABLE, "--drop", "agee"],
+        "unknown column to drop 'agee': did you mean 'age'?",
+    ),
+    "row numbers": (
+        lambda: Path("t.csv").write_text("," + csv().replace("\n", "\n1,")[:-2]),
+        TABLE,
+        "leave it out with --drop 'Unnamed: 0', or name it",
+    ),
+    "several labels": (
+        table(more=lambda i: "cd"[i % 2]),
+        [*TABLE[:4], "kind,more"],
+        "for numbers say --task regression",
     ),
     "missing file": (nothing, ["--data", "no.csv", "--target", "y"], "there is no file "),
     "missing test file": (nothing, [*TABLE, "--test-file", "no.csv"], "there is no file "),
@@ -429,8 +537,13 @@ MISTAKES = {
                          "--tune optimizer.lr=1:2:2.5 must be SETTING=LOW:HIGH:COUNT"),
     "tune nothing": (nothing, [*TABLE, "--tune", "optimizer.lr="],
                      "tune['optimizer.lr']=[] must be a list"),
+    "tune without end": (nothing, [*TABLE, "--tune", "optimizer.lr=1:2:100000000"],
+                         "count=100000000 must be a whole number >= 2 and <= 10000"),
+    "too wide": (arms("hidden = [4]", "hidden = [100_000_000_000]"), TABLE, "not enough memory"),
     "tune words": (nothing, [*TABLE, "--tune", "optimizer.lr=low,high"],
                    "tune: arm 'SGD' cannot take {'optimizer.lr': 'low'}"),
+    "tune a bare name": (nothing, [*TABLE, "--tune", "lr=0.1,0.2"],
+                         "'lr' is no setting of a recipe: did you mean 'optimizer.lr'?"),
     "tune what is not there": (nothing, [*TABLE, "--tune", "optimizer.lrr=1,2"],
                                "'lrr': did you mean 'lr'?"),
     "tune for some arms": (nothing, [*TABLE, "--tune", "optimizer.beta1=0.9,0.8"],
@@ -506,7 +619,12 @@ def test_data_describes_one(run):
     assert (status, err) == (0, "")
     assert out == f"{shoal.load('digits').describe()}\n"
     status, out, _ = run("data", "digits", "--json")
-    assert json.loads(out, parse_constant=pytest.fail)["facts"]["name"] == "digits"
+    told = json.loads(out, parse_constant=pytest.fail)
+    assert (told["name"], told["rows"]["train"], told["inputs"]["shape"]) == (
+        "digits",
+        1079,
+        [8, 8],
+    )
 
 
 def test_data_describes_a_file(run):
@@ -515,7 +633,13 @@ def test_data_describes_a_file(run):
     assert "classification" in out
     status, out, _ = run("data", "t.csv", "--target", "size", "--task", "regression", "--json")
     assert status == 0
-    assert json.loads(out)["facts"]["task"].startswith("regression")
+    told = json.loads(out, parse_constant=pytest.fail)
+    assert told["task"] == "regression"
+    sizes = shoal.Dataset.from_csv("t.csv", "size", task="regression")
+    sizes = sizes.values(sizes.train.y)
+    [age, _] = told["columns"]
+    assert (age["low"], age["high"], age["missing_rows"]) == (0.0, 1.4, 0)
+    assert told["targets"][0]["mean"] == pytest.approx(np.mean(sizes))
 
 
 # --- help -------------------------------------------------------------------------------------

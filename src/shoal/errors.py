@@ -61,6 +61,10 @@ def check_number(
         ...
     shoal.errors.ShoalError: lr=-1 must be a number > 0
     """
+    if hasattr(value, "ends"):  # a distribution: all its values must be allowed
+        for end in value.ends:
+            check_number(name, end, least=least, most=most, above=above, below=below, whole=whole)
+        return
     kind = numbers.Integral if whole else numbers.Real
     if isinstance(value, kind) and not isinstance(value, bool):
         number = float(value)
@@ -84,5 +88,15 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         ...
     shoal.errors.ShoalError: unknown task 'regresion': did you mean 'regression'? (known: ...
     """
-    if value not in choices:
-        raise unknown(name, value, choices)
+    for each in getattr(value, "ends", (value,)):  # a distribution: all its values
+        if each not in choices:
+            raise unknown(name, each, choices)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2000 rows')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

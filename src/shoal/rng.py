@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "batches", "dropout", "split", "check", "sample"]
+Purpose = Literal["weights", "batches", "dropout", "split", "check", "sample", "trials"]
 
 # Fixed for good: a number that changed would change every result.
 _PURPOSES: Final[dict[str, int]] = {
@@ -24,6 +24,7 @@ _PURPOSES: Final[dict[str, int]] = {
     "split": 4,
     "check": 5,
     "sample": 6,
+    "trials": 7,
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 import shoal
 from shoal.comparison import Comparison, Metric
 from shoal.engine.cohort import Record
+from shoal.engine.member import program_of
 
 RECIPE = shoal.Recipe(shoal.mlp([2]), shoal.SGD())
 
@@ -38,10 +39,20 @@ def _history(
         gradient_norm=np.ones_like(loss),
         evaluated_at=np.arange(steps - evaluations, steps) + 1,
         metrics=values,
+        read_at=np.empty(0, np.int64),
+        readings=np.empty((count, 0, 0), np.float32),
         diverged=np.array([-1] * count if diverged is None else diverged),
+        dropped=np.full(count, -1),
         seconds=np.full(count, 0.25),
     )
-    cohort = SimpleNamespace(index=range(count), record=record, step=steps, steps_per_epoch=1)
+    cohort = SimpleNamespace(
+        index=range(count),
+        record=record,
+        step=steps,
+        steps_per_epoch=1,
+        program=program_of(RECIPE, (2,), 2, "classification"),
+        channels=(),
+    )
     named = [shoal.Member(RECIPE, seed, arm) for arm, seed in members]
     return shoal.History(named, [cohort])
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -346,29 +347,58 @@ init = 1e30
 optimizer.lr = { log_grid = [0.001, 0.1, 3] }
 """
 SHOAL = [sys.executable, "-c", "from shoal.cli import run; run()"]
+HELD = [
+    sys.executable,
+    "-c",
+    """
+import sys
+from pathlib import Path
+from shoal.cli import run
+from shoal.engine import Trainer
+
+save, where = Trainer.save, sys.argv.pop(1)
+
+def save_and_wait(trainer, folder):
+    save(trainer, folder)
+    if Path(folder).name == where and 0 < trainer.steps_done < trainer.total_steps:
+        Trainer.save = save
+        print("held", file=sys.stderr, flush=True)
+        sys.stdin.readline()
+
+Trainer.save = save_and_wait
+run()
+""",
+]
+"""The same, but it waits for a line of input once it has saved some steps in the folder named."""
 
 
 class Run:
     """A process that compares, and what it says on standard error."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, held: str | None = None) -> None:
         self.folder = folder
+        program = SHOAL if held is None else [*HELD, held]
         self.process = subprocess.Popen(
-            [*SHOAL, "compare", *arguments, "--checkpoint-seconds", "0"],
+            [*program, "compare", *arguments, "--checkpoint-seconds", "0"],
             cwd=folder.parent,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
 
-    def reach(self, word: str, saved: str) -> None:
-        """Wait until it says that it does something, and has saved some of it."""
+    def wait_for(self, word: str) -> None:
+        """Wait until it says a line that begins so."""
         for line in self.process.stderr:
             if line.startswith(word):
                 break
         else:
             pytest.fail(f"it ended with {self.process.wait()} and never said {word!r}")
+
+    def reach(self, word: str, saved: str) -> None:
+        """Wait until it says that it does something, and has saved some of it."""
+        self.wait_for(word)
         state = self.folder / saved / "state.safetensors"
         before = state.stat().st_mtime_ns
         while state.stat().st_mtime_ns == before and self.process.poll() is None:
@@ -378,7 +408,13 @@ class Run:
         """Its exit status and what it said last."""
         if with_signal is not None:
             self.process.send_signal(with_signal)
+        if self.process.poll() is None:  # what was held goes on, and hears the signal first
+            with suppress(BrokenPipeError):
+                self.process.stdin.write("\n")
+                self.process.stdin.flush()
         said = self.process.stderr.read().splitlines()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stderr.close()
         return self.process.wait(), said[-1] if said else ""
 
@@ -421,13 +457,13 @@ def test_ctrl_c_saves_says_how_to_go_on_and_ends_with_130(asked):
     home, arguments = asked
     folder = home / "stopped"
     advice = "interrupted; go on with: shoal compare --resume stopped"
-    run = Run(folder, *arguments, "--out", "stopped")
-    run.reach("tuning", "tune")
+    run = Run(folder, *arguments, "--out", "stopped", held="tune")
+    run.wait_for("held")
     assert run.end(signal.SIGINT) == (130, advice)
     assert not (folder / "result.json").exists()
 
-    run = Run(folder, "--resume", "stopped")
-    run.reach("comparing", "final")
+    run = Run(folder, "--resume", "stopped", held="final")
+    run.wait_for("held")
     assert run.end(signal.SIGINT) == (130, advice)
     part = json.loads((folder / "result.json").read_text("utf-8"))
     assert part["complete"] is False

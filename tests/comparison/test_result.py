@@ -445,3 +445,54 @@ def test_names_are_escaped_in_html(comparison_of):
 def test_the_repr_is_short(comparison_of):
     told = comparison_of({"a": GOOD, "b": FAIR})
     assert repr(told) == "<Comparison of a, b on 5 seeds>"
+
+
+# --- smoothed losses --------------------------------------------------------------------------
+
+
+def test_losses_are_smoothed_as_verdicts_are_and_end_where_a_member_diverged(blobs):
+    recipe = shoal.Recipe(shoal.mlp([4]), shoal.SGD(lr=0.1), batch_size=9)
+    wild = recipe.replace({"optimizer.lr": 1e12})
+    comparison = shoal.compare({"tame": recipe, "wild": wild}, blobs, steps=60, seeds=2)
+    tame, wild = comparison.losses("tame"), comparison.losses("wild")
+    assert tame.shape == wild.shape == (2, 60)
+    for seed, member in enumerate(comparison.members("tame")):
+        raw = comparison.history.curve(int(member), "loss").values.astype(np.float64)
+        assert tame[seed, -1] == pytest.approx(raw[-3:].mean())  # a twentieth of 60 steps
+        assert tame[seed, 0] == raw[0]
+    np.testing.assert_array_equal(tame[:, -1], comparison.values("loss")["tame"])
+    for seed, member in enumerate(comparison.members("wild")):
+        last = comparison.history.diverged[member]
+        assert last > 0
+        assert np.isfinite(wild[seed, :last]).all()
+        assert np.isnan(wild[seed, last:]).all()
+
+
+def test_losses_of_an_unknown_arm_are_refused(comparison_of):
+    with pytest.raises(ShoalError, match=r"unknown arm 'god': did you mean 'good'\?"):
+        comparison_of({"good": GOOD}).losses("god")
+
+
+# --- ensembles --------------------------------------------------------------------------------
+
+
+def test_ensembles_of_one_arm_or_of_several(blobs):
+    recipes = {
+        init: shoal.Recipe(shoal.mlp([4]), shoal.Adam(lr=0.05), init=init, batch_size=16)
+        for init in ("he", "xavier")
+    }
+    told = shoal.compare(recipes, blobs, epochs=2, seeds=4)
+    alike, mixed = told.ensemble(arms="xavier", size=3), told.ensemble(size=4)
+    assert alike.index.tolist() == told.members("xavier")[:3].tolist()
+    assert [member.arm for member in mixed.members] == ["he", "he", "xavier", "xavier"]
+    assert len({member.seed for member in mixed.members}) == 4
+    best = told.ensemble(best=1)
+    valid = told.history.final("valid_accuracy")
+    assert valid[best.index[0]] == valid.max()
+    expected = told.values("test_accuracy")["he"]
+    np.testing.assert_array_equal(
+        told.ensemble(arms="he").evaluate("test").members["accuracy"], expected
+    )
+    assert told.ensemble([0, 5]).index.tolist() == [0, 5]
+    with pytest.raises(ShoalError, match=r"^unknown arm 'xavir': did you mean 'xavier'\?"):
+        told.ensemble(arms=["he", "xavir"])

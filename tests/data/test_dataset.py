@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from shoal import ShoalError
@@ -178,3 +180,26 @@ def test_the_description_of_many_columns_is_cut_short():
     text = str(Dataset.from_arrays(wide, wide[:, 0]).describe())
     assert text.endswith("... and 60 more")
     assert "mean" in text
+
+
+def test_the_description_for_machines_has_numbers():
+    told = load("digits").describe().to_dict()
+    assert json.loads(json.dumps(told)) == told
+    assert told["rows"] == {"train": 1079, "valid": 359, "test": 359}
+    assert (told["inputs"]["low"], told["inputs"]["high"]) == (0.0, 1.0)
+    assert told["targets"] == [{"name": "label", "classes": 10}]
+    assert told["missing_cells"] == 0
+
+
+def test_the_description_of_several_targets_names_each():
+    frame = pd.DataFrame({"a": [1.0, None, 4.0, 0.5], "b, c": [0.0, 1, 2, 3], "d": [4.0, 8, 8, 0]})
+    options = {"valid": 0, "test": 0, "task": "regression"}
+    told = Dataset.from_frame(frame, "b, c", **options).describe()
+    assert told.to_dict()["targets"] == [
+        {"name": "b, c", "mean": 1.5, "scale": pytest.approx(np.sqrt(1.25))}
+    ]
+    assert told.to_dict()["missing_cells"] == 1
+    assert "b, c: mean 1.5, standard deviation 1.118" in dict(told.facts)["target"]
+    several = Dataset.from_frame(frame.fillna(0), ["a", "d"], **options).describe()
+    assert [t["name"] for t in several.to_dict()["targets"]] == ["a", "d"]
+    assert several.to_dict()["targets"][1]["mean"] == 5.0

@@ -57,7 +57,6 @@ def test_a_test_file_of_ones_own(csv, tmp_path):
         (b"a,b,kind\n", "things has column names but no rows"),
         (b"a,b,kind\n1,2,yes\n1,2,3,4,5,no\n", "equally long rows, but: .*line 3.*separator="),
         (b"a,kind\n1,2,yes\n3,4,no\n", "a name for each column, but its rows are longer"),
-        (b"a;b;kind\n1;2;yes\n", "seems to be separated by ';'; pass separator=';'"),
         (b"1.5,2\n2.5,3\n", r"must name its columns in the first row, .* \['1.5', '2'\]"),
         (b"a,a,kind\n1,2,yes\n3,4,no\n", "name each column once, but 'a' comes twice"),
         (b"a,kind\n\xff\xfe,yes\n", "must be UTF-8"),
@@ -65,7 +64,7 @@ def test_a_test_file_of_ones_own(csv, tmp_path):
             b",a,kind\n0,5,yes\n1,6,no\n",
             r"column 'Unnamed: 0' has no name .* drop=\['Unnamed: 0'\]",
         ),
-        (b"a,kind\n1,yes\n2,\n", "target 'kind' .* missing in 1 rows, first in row 1"),
+        (b"a,kind\n1,yes\n2,\n", "target 'kind' .* missing in 1 row, first in row 1"),
     ],
 )
 @pytest.mark.filterwarnings("default")  # as for a user, who would not stop at a warning
@@ -75,6 +74,85 @@ def test_broken_csv(tmp_path, content, text):
     with pytest.raises(ShoalError, match=text) as raised:
         Dataset.from_csv(path, "kind")
     assert "\n" not in str(raised.value)
+
+
+def test_the_ending_says_how_to_read(csv, tmp_path):
+    FRAME.to_csv(tmp_path / "things.csv.gz", index=False)
+    FRAME.to_parquet(tmp_path / "things.parquet")
+    FRAME.to_parquet(tmp_path / "things.PQ")
+    for ending in ("tsv", "tab", "tsv.gz", "TAB.GZ"):
+        compression = "gzip" if ending.lower().endswith("gz") else None
+        FRAME.to_csv(tmp_path / f"things.{ending}", index=False, sep="\t", compression=compression)
+    made = [Dataset.from_file(path, "kind") for path in sorted(tmp_path.iterdir())]
+    assert len(made) == 8
+    assert {data.fingerprint for data in made} == {Dataset.from_frame(FRAME, "kind").fingerprint}
+    assert {data.name for data in made} == {"things"}
+    mixed = Dataset.from_file(csv, "kind", test_file=tmp_path / "things.PQ")
+    assert [len(p) for p in (mixed.train, mixed.valid, mixed.test)] == [32, 8, 40]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.xlsx", "save its sheet as CSV"),
+        ("a.ODS", "save its sheet as CSV"),
+        ("a.json", "read it with pandas"),
+        ("a.npz", "give Dataset.from_arrays"),
+        ("a.zip", "unpack it first"),
+        ("a.txt", "rename it to .csv or .tsv"),
+        ("a", "rename it to .csv or .tsv"),
+    ],
+)
+def test_other_kinds_of_file_say_what_to_do(tmp_path, name, advice):
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(ShoalError, match=rf"{name}' must be a file \.csv, \.tsv .*; .*{advice}"):
+        Dataset.from_file(tmp_path / name, "kind")
+
+
+def test_a_spreadsheet_is_no_csv(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    with pytest.raises(ShoalError, match="save its sheet as CSV"):
+        Dataset.from_csv(tmp_path / "a.xlsx", "kind")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_what_separates_cells_is_seen_in_the_first_row(tmp_path, mark):
+    path = tmp_path / "things.csv"
+    FRAME.to_csv(path, index=False, sep=mark)
+    data = Dataset.from_csv(path, "kind")
+    assert data.fingerprint == Dataset.from_frame(FRAME, "kind").fingerprint
+    assert data.source == f"things.csv (separated by {mark!r})"
+    with pytest.raises(ShoalError, match=r"seems to be separated by .*; pass separator="):
+        Dataset.from_csv(path, "kind", separator=",")
+
+
+def test_decimal_commas_are_numbers_where_cells_are_separated_otherwise(tmp_path):
+    path = tmp_path / "things.csv"
+    frame = FRAME.assign(b=FRAME["b"].replace({"q": "1,5", "r": "x"}))
+    frame["c"] = frame["a"].where(frame.index % 7 != 0)
+    frame.to_csv(path, index=False, sep=";", decimal=",")
+    data = Dataset.from_csv(path, "kind")
+    assert data.fingerprint == Dataset.from_frame(frame, "kind").fingerprint
+    assert "b=1,5" in data.features  # among words it is one
+    assert data.source == "things.csv (separated by ';'; decimal commas in a, c)"
+
+
+def test_a_gzipped_file_is_known_by_what_is_in_it(csv, tmp_path):
+    path = tmp_path / "zipped.csv"
+    path.write_bytes(gzip.compress(csv.read_bytes()))
+    assert len(Dataset.from_csv(path, "kind").train) == 24
+
+
+def test_the_index_of_a_parquet_file_is_a_column_if_it_has_a_name(tmp_path):
+    FRAME.set_index("a").to_parquet(tmp_path / "things.parquet")
+    data = Dataset.from_parquet(tmp_path / "things.parquet", "kind")
+    assert [c.name for c in data.columns] == ["a", "b"]
+
+
+def test_no_right_to_read(csv, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ShoalError, match="cannot be read: permission denied"):
+        Dataset.from_csv(csv, "kind")
 
 
 def test_truncated_gzip(csv, tmp_path):

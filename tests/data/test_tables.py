@@ -208,7 +208,7 @@ def changed(**columns):
         (lambda f: (pd.concat([f, f], axis=1), "kind", {}), "name each column once, but 'size'"),
         (
             changed(kind=lambda f: f["kind"].where(f.index != 9)),
-            "missing in 1 rows, first in row 9",
+            "missing in 1 row, first in row 9",
         ),
         (changed(kind="flat"), "at least two classes, but every row is 'flat'"),
         (changed(kind=pd.Timestamp("2024-01-01")), "target 'kind' .* holds dates"),
@@ -222,6 +222,23 @@ def changed(**columns):
         (changed(day=pd.Period("2024-01", "M")), "column 'day' holds dates"),
         (changed(day="2024-01-31"), "column 'day' holds dates"),
         (changed(day="31.1.2024 12:30"), "column 'day' holds dates"),
+        (changed(day="31.1.24"), "column 'day' holds dates"),
+        (changed(day="Jan 31, 2024"), "column 'day' holds dates"),
+        (changed(day="31 January 2024"), "column 'day' holds dates"),
+        (changed(time=["9:15", "12:30 pm"] * 100), "column 'time' holds dates or times"),
+        (
+            changed(price=["1,234", "950"] * 100),
+            r"column 'price' holds numbers with commas, such as '1,234'; .* drop=\['price'\]",
+        ),
+        (changed(price=["0,5", "-1,75"] * 100), "holds numbers with commas, such as '0,5'"),
+        (
+            changed(price=[*map(str, range(100)), "?", *map(str, range(99))]),
+            r"mixes numbers with text, such as '\?' in row 100 ",
+        ),
+        (
+            lambda f: (f.assign(kind=np.linspace(1e300, 2e300, 200)), "kind", {}),
+            "target 'kind' has values up to 1.98e.300, too large or too small for a standard dev",
+        ),
         (changed(mix=[1, "a"] * 100), "column 'mix' must hold numbers, text, .* mixed-integer"),
         (changed(mix=[[1]] * 200), "column 'mix' must hold numbers, text"),
         (changed(mix=[1j] * 200), "column 'mix' must hold numbers, text"),
@@ -250,3 +267,35 @@ def test_what_is_dropped_is_not_judged(frame):
 def test_columns_named_by_numbers():
     data = Dataset.from_frame(pd.DataFrame(np.eye(6)[:, :3]).assign(y=[0, 1] * 3), "y", drop=2)
     assert data.features == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["0", "1", "2", "3+"] * 50,  # few numbers among labels
+        [f"{i}" for i in range(20)] * 10,  # numbers that are text by choice
+        ["10%", "20%"] * 100,
+        ["1, 2", "3"] * 100,
+        ["may 1", "dec 2"] * 100,
+    ],
+)
+def test_text_with_digits_in_it_may_be_labels(frame, labels):
+    data = Dataset.from_frame(frame.assign(group=labels), "kind")
+    assert sum(name.startswith("group=") for name in data.features) == len(set(labels))
+
+
+@pytest.mark.parametrize("top", [2**64 - 1, 10**25])
+def test_whole_numbers_beyond_64_bits_stay_what_they_are(frame, top):
+    values = [top * (i % 5) // 4 for i in range(len(frame))]
+    data = Dataset.from_frame(frame.assign(kind=values), "kind")
+    given = data.values(data.train.y)
+    assert data.task == "regression"
+    assert np.unique(given) == pytest.approx([top * i / 4 for i in range(5)], abs=top * 1e-6)
+
+
+def test_gaps_are_counted(frame):
+    columns = {c.name: c for c in Dataset.from_frame(frame, "kind").columns}
+    for name, column in columns.items():
+        assert column.missing_rows == frame[name].isna().sum()
+        assert column.missing == column.missing_rows / len(frame)
+    assert sum(c.missing_rows for c in columns.values()) > 0

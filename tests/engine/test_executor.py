@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import platform
+import shutil
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -22,6 +25,7 @@ from shoal.engine.executor import (
     available_threads,
     chunk_size,
     cut,
+    on_disk,
     one_blas_thread,
 )
 
@@ -159,13 +163,50 @@ def test_empty_parts_can_be_on_disk(tmp_path):
     assert len(OnDisk.write(data, str(tmp_path)).get().valid) == 0
 
 
-def test_files_for_other_processes_are_deleted(data):
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        workers = Workers(data, None, pool)
-        folder = Path(workers.source.folder)
-        assert folder.is_dir()
-        workers.close()
-        assert not folder.exists()
+def spawn(workers: int = 1) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def test_files_for_other_processes_are_written_once_and_deleted_with_the_data():
+    data = Dataset.from_arrays(np.eye(40), np.arange(40) % 2)
+    with spawn() as pool:
+        folders = {Workers(data, None, pool).source.folder for _ in range(3)}
+        [folder] = map(Path, folders)
+        written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+        trainer = Trainer(RECIPE, data, epochs=2, executor=pool).step().step().run()
+        assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    del data, trainer
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_files_that_somebody_deletes_are_written_again():
+    data = Dataset.from_arrays(np.eye(40), np.arange(40) % 2)
+    first = on_disk(data)
+    shutil.rmtree(first.folder)
+    assert len(on_disk(data).get().train) == len(data.train)
+
+
+def test_a_pool_has_its_own_number_of_workers(data):
+    with ThreadPoolExecutor(3) as threads, spawn(5) as processes:
+        assert Workers(data, None, threads).count == 3
+        assert Workers(data, 2, processes).count == 5
+    own = Workers(data, 4, None)
+    assert own.count == 4
+    own.close()
+
+
+def test_a_run_in_processes_of_its_own_takes_no_turn(data, all_bits):
+    expected = all_bits(Trainer(RECIPE, data, epochs=1).run())
+    done: list[Trainer] = []
+    with spawn() as pool:
+        other = Trainer(RECIPE, data, epochs=1, executor=pool)
+        thread = threading.Thread(target=lambda: done.append(other.run()))
+        with one_blas_thread():  # a run in threads that never ends
+            thread.start()
+            thread.join(timeout=120)
+            assert done == [other]
+    assert all_bits(other) == expected
 
 
 class Broken(ThreadPoolExecutor):
@@ -202,3 +243,28 @@ def test_a_killed_process_is_one_clear_error(data):
         with pytest.raises(ShoalError, match=r"^executor=ProcessPoolExecutor broke: "):
             trainer.run()
     assert trainer.epochs_done == 1
+
+
+PAGES = """
+    import resource, sys
+    import numpy as np
+    from shoal.engine.executor import keep_freed_memory
+
+    if sys.argv[1] == "kept":
+        keep_freed_memory()
+
+    def step():
+        arrays = [np.ones(3 * 2**18, np.float32) for _ in range(5)]  # 3 MiB each
+
+    step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        step()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries take no notice")
+def test_freed_memory_is_kept_for_the_next_step(python):
+    faults = {how: int(python(PAGES, how).communicate()[0]) for how in ("returned", "kept")}
+    assert faults["kept"] < 0.1 * faults["returned"]

@@ -24,14 +24,17 @@ from shoal import (
     Adam,
     AdamW,
     Affine,
+    AvgPool2D,
     BatchNorm,
     Callback,
     Constant,
+    Conv2D,
     Cosine,
     Dropout,
     Exponential,
     Flatten,
     InverseTime,
+    MaxPool2D,
     Member,
     Momentum,
     Nesterov,
@@ -43,6 +46,7 @@ from shoal import (
     StepDecay,
     Trainer,
     WarmUp,
+    convnet,
     mlp,
 )
 from shoal.data.batching import batch_rows
@@ -99,7 +103,9 @@ def case(
     **chosen: Any,
 ) -> Case:
     """Three arms of one structure, which differ in every number that may differ in a cohort."""
-    recipe = Recipe(network, rule, **({"batch_size": 16} | chosen))
+    normed = any(isinstance(layer, BatchNorm) for layer in network.layers)
+    size = 15 if normed else 16  # 16 leaves a last batch of 1 row, which batch norm refuses
+    recipe = Recipe(network, rule, **({"batch_size": size} | chosen))
     weaker = {"optimizer.lr": rule.lr / 3, "init": 0.3}
     if recipe.weight_decay:
         weaker |= {"weight_decay": recipe.weight_decay / 7}
@@ -154,6 +160,29 @@ CASES = (
         "batch norm of colour images",
         Network((BatchNorm(), ReLU(), Dropout(0.2), Flatten(), Affine(4), ReLU(), Affine())),
         data="colour images",
+        batch_size=16,
+    ),
+    case("convolution", convnet([4], 3, hidden=[5]), Adam(lr=0.01), data="images"),
+    case("one filter", convnet([1], 2, hidden=[]), Momentum(lr=0.05), data="images"),
+    case(
+        "convolutions of colour images",
+        convnet([3, 5], 2, 1, [4], "gelu", padding="same", batch_norm=True, dropout=0.2),
+        data="colour images",
+        batch_size=11,
+        weight_decay=0.01,
+        clip_norm=0.5,
+    ),
+    case(
+        "strides, padding and pools",
+        Network(
+            (
+                *(Conv2D(3, (2, 3), stride=(1, 2), padding=1), ReLU(), AvgPool2D(2, stride=1)),
+                *(Conv2D(2, 1), MaxPool2D(3, stride=2, padding=1), Dropout(0.2)),
+                *(Flatten(), Affine()),
+            )
+        ),
+        AdamW(lr=0.01),
+        data="images",
     ),
     case("several targets", mlp([5], activation="gelu"), Adam(lr=0.01), data="regression"),
     case("one target", mlp([5], batch_norm=True), data="one target", weight_decay=0.01),
@@ -287,7 +316,19 @@ recipes = st.builds(
     batch_size=st.sampled_from([1, 4, 16, 20, 33]),
     clip_norm=st.sampled_from([None, 0.1, 2.0]),
 )
-mixtures = st.lists(st.builds(Member, recipes, st.integers(0, 2)), min_size=2, max_size=5)
+
+
+def without_last_batch_of_one(recipe: Recipe) -> Recipe:
+    """Batch norm refuses such a batch."""
+    normed = any(isinstance(layer, BatchNorm) for layer in recipe.network.layers)
+    return replace(recipe, batch_size=15) if normed and recipe.batch_size <= 16 else recipe
+
+
+mixtures = st.lists(
+    st.builds(Member, recipes.map(without_last_batch_of_one), st.integers(0, 2)),
+    min_size=2,
+    max_size=5,
+)
 
 
 @settings(max_examples=20, deadline=None)
@@ -329,9 +370,11 @@ class Spy(Layer):
 def watched(data: Any) -> Any:
     """Train networks side by side and return what went through the spy in each."""
 
-    def watched(networks: dict[str, Network], seed: int = 0, **chosen: Any) -> dict[str, Any]:
+    def watched(
+        networks: dict[str, Network], seed: int = 0, batch_size: int = 15, **chosen: Any
+    ) -> dict[str, Any]:
         Spy.seen.clear()
-        arms = {n: Recipe(net, SGD(lr=0.1), batch_size=16) for n, net in networks.items()}
+        arms = {n: Recipe(net, SGD(lr=0.1), batch_size=batch_size) for n, net in networks.items()}
         Trainer(arms, data, seeds=[seed], **({"epochs": 2} | chosen)).run()
         return {name: Spy.seen[name] for name in networks}
 
@@ -356,12 +399,12 @@ def test_members_with_the_same_seed_see_the_same_batches(watched, data, sampling
     assert same(again, seen["plain"])
     assert not same(other, seen["plain"])
     for step, x in enumerate(seen["plain"]):
-        rows = batch_rows(0, len(data.train), 16, step, sampling == "replacement")
+        rows = batch_rows(0, len(data.train), 15, step, sampling == "replacement")
         np.testing.assert_array_equal(x, data.train.x[rows])
 
 
 def test_every_epoch_shows_every_row_once_in_another_order(watched, data):
-    seen = watched({"one": Network((Spy("one"), Affine()))})["one"]
+    seen = watched({"one": Network((Spy("one"), Affine()))}, batch_size=16)["one"]
     assert [len(x) for x in seen] == [16, 16, 1] * 2
     epochs = [np.concatenate(seen[:3]), np.concatenate(seen[3:])]
     for epoch in epochs:
@@ -479,7 +522,7 @@ def test_divergence_does_not_depend_on_company_or_rounds(data_of, all_bits, bits
 
 
 def test_running_averages_and_slots_freeze_too(data, did):
-    recipe = Recipe(mlp([5], batch_norm=True), Adam(lr=1e30), batch_size=16)
+    recipe = Recipe(mlp([5], batch_norm=True), Adam(lr=1e30), batch_size=15)
     shoal = Trainer(recipe, data, steps=20).run()
     step = int(shoal.history.diverged[0])
     assert 0 < step < 20

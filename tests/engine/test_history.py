@@ -140,3 +140,12 @@ def test_what_is_not_recorded_is_refused_with_the_nearest_name(trainer):
         trainer.history.to_frame(["rmse"])
     with pytest.raises(ShoalError, match=r"^member=6 must be a number from 0 to 5$"):
         trainer.history.curve(6, "loss")
+
+
+def test_steps_per_epoch_are_each_members_own(data):
+    arms = {f"{b}": Recipe(mlp([3]), SGD(), batch_size=b) for b in (16, 5)}
+    history = Trainer(arms, data, epochs=1, seeds=2).history
+    rows = len(data.train)
+    expected = [-(-rows // b) for b in (16, 16, 5, 5)]
+    assert history.steps_per_epoch.tolist() == expected
+    assert [len(history.curve(i, "loss").steps) for i in range(4)] == [0] * 4

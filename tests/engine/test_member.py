@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from shoal import SGD, Adam, AdamW, Cosine, Member, Recipe, ShoalError, mlp
+from shoal import SGD, Adam, AdamW, Cosine, Dataset, Member, Recipe, ShoalError, Trainer, mlp
 from shoal.engine.member import make_members, program_of, seed_list
-from shoal.nn import MeanSquaredError
+from shoal.nn import BatchNorm, MeanSquaredError, Network, ReLU
 
 RECIPE = Recipe(mlp([8], dropout=0.1), SGD(), weight_decay=0.1, clip_norm=1.0)
 
@@ -140,3 +142,52 @@ def test_a_program_is_bound_to_the_data():
     bound = program(RECIPE, "regression")
     assert bound.network.shapes(bound.in_shape)[-1] == (3,)
     assert bound.loss == MeanSquaredError()
+
+
+NORMED = Recipe(mlp([4], batch_norm=True), SGD())
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "rows", "text"),
+    [
+        (16, 65, r"batch_size=16 leaves a last batch of 1 \(of 65 rows\), .* batch_size=15"),
+        (1, 20, "batch_size=1 is too small, but BatchNorm must see .* batch_size=2$"),
+        (2, 3, "batch_size=2 leaves a last batch of 1 .* such as batch_size=3$"),
+        (32, 33, "batch_size=32 leaves a last batch of 1 .* such as batch_size=31$"),
+    ],
+)
+def test_a_batch_of_one_row_is_refused_where_it_is_normalised(batch_size, rows, text):
+    recipe = NORMED.replace({"batch_size": batch_size})
+    data = Dataset.from_arrays(np.eye(rows), np.arange(rows) % 2, valid=0, test=0)
+    with pytest.raises(ShoalError, match=text) as raised:
+        Trainer(recipe, data, epochs=1)
+    advised = int(re.search(r"such as batch_size=(\d+)$", str(raised.value))[1])
+    Trainer(NORMED.replace({"batch_size": advised}), data, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "batch_size", "rows", "settings"),
+    [
+        (NORMED, 16, 64, {"epochs": 1}),
+        (NORMED, 16, 66, {"epochs": 1}),
+        (NORMED, 16, 65, {"steps": 4}),  # over before the last batch
+        (NORMED, 16, 65, {"epochs": 1, "sampling": "replacement"}),
+        (Recipe(mlp([4]), SGD()), 16, 65, {"epochs": 1}),
+        (Recipe(mlp([4]), SGD()), 1, 5, {"epochs": 1}),
+    ],
+)
+def test_other_batches_are_taken(recipe, batch_size, rows, settings):
+    data = Dataset.from_arrays(np.eye(rows), np.arange(rows) % 2, valid=0, test=0)
+    Trainer(recipe.replace({"batch_size": batch_size}), data, **settings)
+
+
+def test_images_have_several_values_of_each_channel_in_a_row():
+    assert BatchNorm().least_rows((4, 4, 3)) == 1
+    assert BatchNorm().least_rows((1, 1, 3)) == 2
+    assert BatchNorm().least_rows((3,)) == 2
+
+
+def test_a_network_must_have_something_to_train():
+    recipe = Recipe(Network((ReLU(),)), SGD())
+    with pytest.raises(ShoalError, match="has nothing to train; let it end with Affine"):
+        program_of(recipe, (3,), 3, "classification")

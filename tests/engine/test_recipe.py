@@ -16,14 +16,18 @@ from shoal import (
     SGD,
     Adam,
     Affine,
+    AvgPool2D,
     BatchNorm,
     Constant,
+    Conv2D,
     Cosine,
     Dropout,
+    Equal,
     Exponential,
     Flatten,
     InverseTime,
     LeakyReLU,
+    MaxPool2D,
     Network,
     OneCycle,
     Recipe,
@@ -31,6 +35,7 @@ from shoal import (
     ShoalError,
     StepDecay,
     WarmUp,
+    convnet,
     mlp,
 )
 from shoal.engine.recipe import LAYERS
@@ -62,8 +67,14 @@ simple_schedules = st.one_of(
 schedules = st.recursive(
     simple_schedules, lambda then: st.builds(WarmUp, st.integers(0, 99), then), max_leaves=3
 )
+side = st.integers(1, 9)
+pair = side | st.tuples(side, side)
 stacks = st.lists(
     st.one_of(
+        st.builds(Conv2D, whole, pair, pair, pair),
+        st.builds(Conv2D, whole, pair, padding=st.just("same")),
+        st.builds(MaxPool2D, pair, st.none() | pair),
+        st.builds(AvgPool2D, pair, st.none() | pair),
         st.builds(Affine, whole | st.none()),
         st.builds(BatchNorm, momentum=st.floats(0.01, 1), eps=positive),
         st.builds(Dropout, shares),
@@ -82,6 +93,17 @@ networks = st.one_of(
         batch_norm=st.booleans(),
         dropout=shares,
     ),
+    st.builds(
+        convnet,
+        st.lists(whole, min_size=1, max_size=3),
+        pair,
+        pair,
+        st.lists(whole, max_size=2),
+        st.sampled_from(sorted(ACTIVATIONS)),
+        padding=pair | st.just("same"),
+        batch_norm=st.booleans(),
+        dropout=shares,
+    ),
     stacks.map(lambda layers: Network(tuple(layers))),
 )
 recipes = st.builds(
@@ -89,7 +111,9 @@ recipes = st.builds(
     networks,
     st.one_of([rule_of(kind) for kind in OPTIMIZERS.values()]),
     schedule=st.none() | schedules,
-    init=st.sampled_from(["auto", "he", "xavier", "lecun", "zeros"]) | positive,
+    init=st.sampled_from(["auto", "he", "xavier", "lecun", "zeros"])
+    | positive
+    | st.builds(Equal, st.floats(-10, 10) | st.integers(-2, 2)),
     weight_decay=st.just(0.0) | positive,
     loss=st.sampled_from(["auto", "softmax_cross_entropy", "mean_squared_error"]),
     batch_size=whole,
@@ -100,7 +124,8 @@ recipes = st.builds(
 def test_the_strategies_make_every_schedule_and_layer():
     made = {Constant, StepDecay, Exponential, InverseTime, Cosine, OneCycle, WarmUp}
     assert made == set(SCHEDULES.values())
-    layers = {Affine, BatchNorm, Dropout, Flatten, *ACTIVATIONS.values()}
+    layers = {Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D}
+    layers |= set(ACTIVATIONS.values())
     assert layers == set(LAYERS.values())
 
 
@@ -154,6 +179,33 @@ def test_toml_looks_like_this():
     )
 
 
+def test_equal_weights_have_a_short_form():
+    recipe = Recipe(mlp([8]), SGD(), init=Equal(np.float64(0.5)))
+    assert repr(recipe).endswith(", init=Equal(value=0.5))")
+    assert recipe.to_toml().endswith("\ninit = { equal = 0.5 }")
+
+
+def test_toml_of_a_convnet_looks_like_this():
+    recipe = Recipe(convnet([8, 16], size=(3, 5), hidden=[], padding="same"), SGD())
+    assert recipe.to_toml() == (
+        "network = { filters = [8, 16], size = [3, 5], pool = 2, hidden = [], "
+        'activation = "relu", padding = "same" }\n'
+        'optimizer = { kind = "SGD", lr = 0.01 }'
+    )
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
+def test_toml_of_single_convolutions_looks_like_this():
+    layers = (Conv2D(8, 3, stride=2), ReLU(), MaxPool2D((2, 1)), Flatten(), Affine())
+    recipe = Recipe(Network(layers), SGD())
+    assert recipe.to_toml().splitlines()[0] == (
+        'network = { layers = [{ kind = "Conv2D", filters = 8, size = 3, stride = 2 }, '
+        '{ kind = "ReLU" }, { kind = "MaxPool2D", size = [2, 1] }, { kind = "Flatten" }, '
+        '{ kind = "Affine" }] }'
+    )
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+
+
 def test_toml_by_hand_may_be_short():
     text = """
     optimizer = "Adam"
@@ -198,6 +250,8 @@ def test_numpy_numbers_become_plain_ones():
         ({"network.hidden": [4, 4]}, Recipe(mlp([4, 4]), SGD())),
         ({"network.hidden": (4, 4)}, Recipe(mlp([4, 4]), SGD())),
         ({"network": mlp([3])}, Recipe(mlp([3]), SGD())),
+        ({"network.filters": [3]}, Recipe(convnet([3], hidden=[8]), SGD())),
+        ({"network": convnet(), "network.size": 3}, Recipe(convnet(size=3), SGD())),
         ({"network": Network((Affine(),))}, Recipe(Network((Affine(),)), SGD())),
         ({"optimizer": Adam()}, Recipe(mlp([8]), Adam())),
         ({"optimizer": "Adam"}, Recipe(mlp([8]), Adam())),
@@ -207,6 +261,8 @@ def test_numpy_numbers_become_plain_ones():
         ({"schedule.kind": "Cosine"}, Recipe(mlp([8]), SGD(), schedule=Cosine())),
         ({"schedule": None}, Recipe(mlp([8]), SGD())),
         ({"clip_norm": None, "init": 0.1}, Recipe(mlp([8]), SGD(), init=0.1)),
+        ({"init": Equal(0.5)}, Recipe(mlp([8]), SGD(), init=Equal(0.5))),
+        ({"init.equal": 0}, Recipe(mlp([8]), SGD(), init=Equal(0.0))),
     ],
     ids=str,
 )
@@ -231,7 +287,7 @@ def test_replace_reaches_into_nested_schedules():
         ),
         ({"optimiser.lr": 0.5}, "unknown key in recipe: 'optimiser': did you mean 'optimizer'?"),
         ({"batch_size.x": 1}, "recipe: batch_size={'x': 1} must be a whole number >= 1"),
-        ({"init.x": 1}, "recipe: init={'x': 1} must be a number >= 0"),
+        ({"init.x": 1}, "unknown key in recipe.init: 'x': (known: equal)"),
         ({"optimizer.lr.x": 1}, "'optimizer.lr.x' is no setting: lr has no parts"),
         ({"optimizer.lr": -1}, "recipe.optimizer: lr=-1 must be a number > 0"),
         (
@@ -283,6 +339,14 @@ clip_norm = 0
     recipe: clip_norm=0 must be a number > 0
 init = "hee"
     recipe: unknown init 'hee': did you mean 'he'?
+init = { equal = "half" }
+    recipe.init: value='half' must be a number
+init = { equal = inf }
+    recipe.init: value=inf must be a number
+init = { equl = 0.5 }
+    unknown key in recipe.init: 'equl': did you mean 'equal'?
+init = {}
+    recipe.init={} must be a name, a number, or { equal = 0.5 }
 init = [1]
     recipe: init=(1,) must be a number >= 0
 loss = "mse"
@@ -321,6 +385,20 @@ network = { hidden = [0] }
     recipe.network: units=0 must be a whole number >= 1
 network = { hidden = [8], activation = "rulu" }
     recipe.network: unknown activation 'rulu': did you mean 'relu'?
+network = { filters = 8 }
+    recipe.network: filters=8 must be a list of whole numbers, such as [16, 32]
+network = { filters = [8], sizes = 3 }
+    unknown key in recipe.network: 'sizes': did you mean 'size'?
+network = { filters = [8], size = [3] }
+    recipe.network: size=[3] must be a whole number, or two: (vertical, horizontal)
+network = { hidden = [8], size = 3 }
+    unknown key in recipe.network: 'size': (known: hidden, activation,
+network = { layers = ["Affine"], filters = [8] }
+    recipe.network: filters does not go with layers
+network = { layers = [{ kind = "Conv2D", filters = 3 }] }
+    recipe.network.layers[0]: size is missing
+network = { layers = [{ kind = "MaxPool2D", size = 2, padding = 2 }] }
+    recipe.network.layers[0]: padding=2 must be at most half of size=2
 network = { layers = "Affine" }
     recipe.network.layers='Affine' must be a list of tables
 network = { layers = [] }

@@ -9,7 +9,7 @@ from shoal import SGD, Recipe, ShoalError, Trainer, mlp
 
 ARMS = {
     "small": Recipe(mlp([4]), SGD(lr=0.1), batch_size=16),
-    "deep": Recipe(mlp([6, 5], batch_norm=True), SGD(lr=0.1), batch_size=16),
+    "deep": Recipe(mlp([6, 5], batch_norm=True), SGD(lr=0.1), batch_size=15),
     "slow": Recipe(mlp([4]), SGD(lr=0.01), batch_size=16),
 }
 
@@ -54,6 +54,15 @@ def test_large_logits_do_not_overflow(data):
     shoal = Trainer(recipe, data, epochs=1).run().shoal
     p = shoal.probabilities(data.test.x * 1e4)
     assert np.isfinite(p).all()
+
+
+def test_a_member_that_diverged_is_nan_and_disturbs_nobody(data):
+    arms = {"small": ARMS["small"], "wild": Recipe(mlp([8, 8, 8]), SGD(lr=1e6), batch_size=16)}
+    trainer = Trainer(arms, data, epochs=6).run()
+    assert trainer.history.diverged[1] >= 0
+    p = trainer.shoal.probabilities(data.test.x)
+    assert np.isfinite(p[0]).all()
+    assert np.isnan(p[1]).any()
 
 
 def test_weights_are_copies(trainer, data):

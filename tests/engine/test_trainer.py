@@ -334,8 +334,8 @@ def test_a_damaged_checkpoint_is_one_clear_error(data, saved):
 
 def test_a_checkpoint_of_another_version_is_refused(data, saved):
     arrays, facts = checkpoint.load(saved / STATE)
-    checkpoint.save(saved / STATE, arrays, facts | {"format": 2})
-    with pytest.raises(ShoalError, match=r"has format 2, this version of shoal reads format 1"):
+    checkpoint.save(saved / STATE, arrays, facts | {"format": 99})
+    with pytest.raises(ShoalError, match=r"has format 99, this version of shoal reads format 2"):
         Trainer.resume(saved, data)
 
 
@@ -356,6 +356,8 @@ def test_what_a_kill_left_behind_does_not_matter(data, saved, all_bits):
 
 SETUP = """
 import sys
+import time
+from pathlib import Path
 import numpy as np
 from shoal import *
 
@@ -375,7 +377,10 @@ PROGRAM = (
 class Say(Callback):
     def on_step(self, trainer):
         print(trainer.steps_done, flush=True)
+        while trainer.steps_done == 5 and not go.exists():
+            time.sleep(0.001)
 
+go = Path(sys.argv[2])
 trainer = Trainer(arms, data, steps=STEPS, seeds=2, folder=sys.argv[1], resume=True,
                   checkpoint_seconds=0, callbacks=[Say()])
 trainer.run()
@@ -421,20 +426,22 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(
 ):
     data, expected = uninterrupted
     killed_at: list[int] = []
+    go = tmp_path / "go"
     chance = random.Random()  # another moment on every run of the tests
     while len(killed_at) < 5:
-        process = python(PROGRAM, tmp_path / "run")
+        process = python(PROGRAM, tmp_path / "run", go)  # held at step 5 until it is killed once
         wait_for_step(process)
         time.sleep(chance.uniform(0, 0.15))
         process.kill()
         out, err = process.communicate()
+        go.touch()
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, err
         killed_at.append(Trainer.resume(tmp_path / "run", data).steps_done)
     assert killed_at
     assert killed_at == sorted(killed_at), "a kill lost steps that had been saved"
-    out, err = python(PROGRAM, tmp_path / "run").communicate()
+    out, err = python(PROGRAM, tmp_path / "run", go).communicate()
     assert out.endswith("done 120\n"), err
     assert all_bits(Trainer.resume(tmp_path / "run", data)) == expected, killed_at
 
@@ -442,9 +449,10 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(
 @pytest.mark.slow
 def test_ctrl_c_saves_and_the_run_can_be_resumed(python, tmp_path, uninterrupted, all_bits):
     data, expected = uninterrupted
-    process = python(PROGRAM, tmp_path / "run")
+    process = python(PROGRAM, tmp_path / "run", tmp_path / "go")
     wait_for_step(process)
     process.send_signal(signal.SIGINT)
+    (tmp_path / "go").touch()  # it is held until the signal is on its way
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert err == ""
@@ -472,6 +480,19 @@ def test_ctrl_c_is_heard_by_the_trainer_and_not_by_its_processes(python, tmp_pat
     word, step = out.split("\n")[-2].split()
     assert word == "interrupted"
     assert Trainer.resume(tmp_path / "run", data).steps_done == int(step) < 100_000
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so(data, tmp_path):
+    """As under nohup, and in a shell's background jobs."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        callback = CtrlC(2)
+        trainer = Trainer(PLAIN, data, epochs=3, callbacks=[callback]).run()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert trainer.done
+    assert not trainer.interrupted
 
 
 class CtrlC(StepDiary):

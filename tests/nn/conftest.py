@@ -17,12 +17,15 @@ from threadpoolctl import threadpool_limits
 from shoal.nn import (
     GELU,
     Affine,
+    AvgPool2D,
     BatchNorm,
+    Conv2D,
     Dropout,
     Flatten,
     Layer,
     LeakyReLU,
     Loss,
+    MaxPool2D,
     MeanSquaredError,
     ReLU,
     Sigmoid,
@@ -153,7 +156,24 @@ def _batch_norm(training: bool) -> Callable[[Any, Any, Any, Any], Any]:
     return twin
 
 
+def _conv(pad: Any = (0, 0, 0, 0), stride: Any = 1) -> Callable[[Any, Any, Any, Any], Any]:
+    def twin(F: Any, p: Any, x: Any, noise: Any) -> Any:
+        images = F.pad((x[..., None] if x.ndim == 3 else x).movedim(-1, 1), pad)
+        W = p["W"].permute(3, 2, 0, 1).contiguous()
+        return F.conv2d(images, W, p["b"], stride=stride).movedim(1, -1)
+
+    return twin
+
+
+def _pool(name: str, *settings: Any) -> Callable[[Any, Any, Any, Any], Any]:
+    def twin(F: Any, p: Any, x: Any, noise: Any) -> Any:
+        return getattr(F, name)(x.movedim(-1, 1), *settings).movedim(1, -1)
+
+    return twin
+
+
 IMAGE = (3, 4, 2)
+LARGER = (5, 7, 2)
 LAYERS = (
     Case("affine", Affine(4), (5,), _affine),
     Case("affine to one unit", Affine(1), (5,), _affine),
@@ -170,6 +190,33 @@ LAYERS = (
     Case("dropout", Dropout(0.4), (6,), lambda F, p, x, noise: x * (noise >= 0.4) / 0.6),
     Case("dropout, evaluation", Dropout(0.4), (6,), lambda F, p, x, noise: x * 1, False),
     Case("flatten", Flatten(), IMAGE, lambda F, p, x, noise: x.flatten(1)),
+    Case("conv", Conv2D(3, 2), IMAGE, _conv()),
+    Case("conv to one filter", Conv2D(1, 3), IMAGE, _conv()),
+    Case("conv of one pixel", Conv2D(4, 1), IMAGE, _conv()),
+    Case("conv of grey images", Conv2D(3, (2, 3), padding=1), (5, 4), _conv((1, 1, 1, 1))),
+    Case(
+        "conv, stride and padding",
+        Conv2D(3, (3, 2), stride=(2, 3), padding=(0, 2)),
+        LARGER,
+        _conv((2, 2, 0, 0), (2, 3)),
+    ),
+    Case("conv, same", Conv2D(2, (3, 2), padding="same"), IMAGE, _conv((0, 1, 1, 1))),
+    Case("conv, stride beyond size", Conv2D(2, 2, stride=3), LARGER, _conv(stride=3)),
+    Case("max pool", MaxPool2D(2), LARGER, _pool("max_pool2d", 2)),
+    Case(
+        "max pool, overlapping",
+        MaxPool2D((3, 2), stride=(1, 2), padding=1),
+        LARGER,
+        _pool("max_pool2d", (3, 2), (1, 2), 1),
+    ),
+    Case("max pool, gaps", MaxPool2D(2, stride=3), LARGER, _pool("max_pool2d", 2, 3)),
+    Case("avg pool", AvgPool2D(2), LARGER, _pool("avg_pool2d", 2)),
+    Case(
+        "avg pool, overlapping",
+        AvgPool2D(3, stride=(2, 1), padding=(1, 0)),
+        LARGER,
+        _pool("avg_pool2d", 3, (2, 1), (1, 0)),
+    ),
 )
 
 

@@ -96,3 +96,15 @@ def test_an_activation_without_a_formula_says_so():
 def test_a_leaky_slope_lies_in_0_1(slope):
     with pytest.raises(ShoalError, match=r"slope=.* must be a number >= 0 and < 1"):
         LeakyReLU(slope)
+
+
+def test_gelu_keeps_the_tanh_that_its_derivative_needs(monkeypatch):
+    x = np.random.default_rng(0).standard_normal((2, 5, 7)).astype(np.float32) * 3
+    layer = GELU()
+    y, cache = layer.forward({}, x)
+    np.testing.assert_array_equal(y, layer.f(x))
+    slope = layer.derivative(x)
+    monkeypatch.setattr(GELU, "_tanh", lambda *_: pytest.fail("computed again"))
+    dx, grads = layer.backward({}, cache, 2 * y)
+    np.testing.assert_array_equal(dx, 2 * y * slope)
+    assert grads == {}

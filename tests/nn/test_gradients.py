@@ -7,10 +7,13 @@ from shoal.errors import ShoalError
 from shoal.nn import (
     GELU,
     Affine,
+    AvgPool2D,
     BatchNorm,
+    Conv2D,
     Dropout,
     Flatten,
     LeakyReLU,
+    MaxPool2D,
     MeanSquaredError,
     Network,
     ReLU,
@@ -18,6 +21,7 @@ from shoal.nn import (
     SoftmaxCrossEntropy,
     Tanh,
     check_gradients,
+    convnet,
     mlp,
     numerical_gradient,
 )
@@ -79,6 +83,22 @@ NETWORKS = {
     "batch norm per channel": (
         Network((BatchNorm(), Flatten(), Affine(6), GELU(), Affine())),
         IMAGE,
+    ),
+    "convolutions": (convnet([3, 2], 2, (1, 2), [6], padding=1), (5, 7)),
+    "convolutions with batch norm and dropout": (
+        convnet([3], 3, hidden=[6], activation="gelu", batch_norm=True, dropout=0.3),
+        (6, 6, 2),
+    ),
+    "strides and overlapping pools": (
+        Network(
+            (
+                *(Conv2D(3, (3, 2), stride=(2, 1), padding=(1, 0)), Tanh()),
+                MaxPool2D(3, stride=1, padding=1),
+                *(Conv2D(4, 2), BatchNorm(), Tanh(), AvgPool2D(2, stride=1, padding=1)),
+                *(Dropout(0.2), Flatten(), Affine()),
+            )
+        ),
+        (7, 5, 2),
     ),
     "dropout of the input": (Network((Dropout(0.2), Affine(6), ReLU(), Affine())), (5,)),
     "batch norm after the activation": (Network((Affine(6), Tanh(), BatchNorm(), Affine())), (5,)),

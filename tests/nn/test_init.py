@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shoal.errors import ShoalError
 from shoal.nn import GELU, Affine, BatchNorm, Network, ReLU, Sigmoid, Tanh, mlp, standard_deviation
-from shoal.nn.init import RULES, check_init
+from shoal.nn.init import RULES, Equal, check_init
 
 FORMULAS = {
     "he": lambda fan_in, fan_out: math.sqrt(2 / fan_in),
@@ -132,6 +132,23 @@ def test_zeros_are_zeros():
         assert all((W == 0).all() for W in weights(mlp([5, 5]), rule=rule))
 
 
+@pytest.mark.parametrize("value", [0, -0.25, np.float32(0.5)])
+def test_equal_weights_are_that_number_and_biases_0(value):
+    for layer in sizes(mlp([5, 4], batch_norm=True)).init(3, (30,), Equal(value)):
+        for name, array in layer.items():
+            assert array.dtype == np.float32
+            if name == "W":
+                np.testing.assert_array_equal(array, value)
+            elif name == "b":
+                np.testing.assert_array_equal(array, 0)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, math.nan, math.inf])
+def test_equal_weights_need_a_number(value):
+    with pytest.raises(ShoalError, match=f"^value={value!r} must be a number$"):
+        Equal(value)
+
+
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
@@ -150,7 +167,7 @@ def test_unknown_rules_are_refused(rule, text):
 
 
 def test_known_rules_are_accepted():
-    for rule in (*RULES, 0, 0.5, np.float32(0.1)):
+    for rule in (*RULES, 0, 0.5, np.float32(0.1), Equal(-1)):
         check_init(rule)
 
 

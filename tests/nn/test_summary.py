@@ -1,6 +1,6 @@
 import pytest
 
-from shoal.nn import Affine, BatchNorm, Dropout, Flatten, LeakyReLU, Network, mlp
+from shoal.nn import Affine, BatchNorm, Dropout, Flatten, LeakyReLU, Network, convnet, mlp
 
 
 @pytest.fixture
@@ -20,6 +20,25 @@ def test_the_table_reads_as_it_should(summary):
         "Dropout(0.2)  1000              0              0\n"
         "Affine(10)    10           10,010         10,000\n"
         "total                     797,010        794,000"
+    )
+
+
+def test_the_table_of_a_convnet_reads_as_it_should(summary):
+    network = convnet([30, 8], (5, 3), batch_norm=True, hidden=[])
+    assert str(summary(network, (28, 28), 10)) == (
+        "layer               output        parameters  multiply-adds\n"
+        "Input               28 × 28\n"
+        "Conv2D(30, (5, 3))  24 × 26 × 30         480        280,800\n"
+        "BatchNorm           24 × 26 × 30          60              0\n"
+        "ReLU                24 × 26 × 30           0              0\n"
+        "MaxPool2D(2)        12 × 13 × 30           0              0\n"
+        "Conv2D(8, (5, 3))   8 × 11 × 8         3,608        316,800\n"
+        "BatchNorm           8 × 11 × 8            16              0\n"
+        "ReLU                8 × 11 × 8             0              0\n"
+        "MaxPool2D(2)        4 × 5 × 8              0              0\n"
+        "Flatten             160                    0              0\n"
+        "Affine(10)          10                 1,610          1,600\n"
+        "total                                  5,774        599,200"
     )
 
 

@@ -225,3 +225,21 @@ def test_settings_out_of_range_are_refused(make, text):
 def test_a_schedule_without_a_formula_says_so():
     with pytest.raises(NotImplementedError):
         Schedule().factor(0, 1)
+
+
+@pytest.mark.parametrize("kind", sorted(SCHEDULES))
+def test_a_warm_up_meets_what_follows_without_a_jump(kind):
+    then = {
+        "StepDecay": StepDecay(every=200),
+        "Exponential": Exponential(0.999),
+        "InverseTime": InverseTime(0.001),
+        "WarmUp": WarmUp(steps=200),
+    }.get(kind) or SCHEDULES[kind]()
+    factors = WarmUp(steps=100, then=then).factor(np.arange(200), 1000)
+    assert factors[100] == then.factor(0, 900)
+    assert np.abs(np.diff(factors)[95:105]).max() < 0.011
+
+
+def test_one_cycle_after_a_warm_up_goes_on_from_its_start():
+    factors = WarmUp(3, OneCycle(start=0.2)).factor([0, 1, 2, 3], 100)
+    np.testing.assert_allclose(factors, [0.05, 0.1, 0.15, 0.2])

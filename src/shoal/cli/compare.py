@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 
 import shoal
-from shoal.cli.asked import forget, read_asked, refuse_run, write_asked
+from shoal.cli.asked import claim, forget, read_asked, refuse_run, write_asked
 from shoal.cli.options import (
     INTERRUPTED,
     AsJson,
     Data,
+    Drop,
     Target,
     Task,
     TestFile,
@@ -40,6 +41,7 @@ def compare(
     target: Target = None,
     task: Task = None,
     test_file: TestFile = None,
+    drop: Drop = None,
     steps: Annotated[
         int | None, typer.Option(help=f"Updates of every network. [default: {DEFAULT_STEPS}]")
     ] = None,
@@ -73,6 +75,12 @@ def compare(
     resume: Annotated[
         str | None, typer.Option(metavar="DIR", help="Go on with a run that was stopped.")
     ] = None,
+    instruments: Annotated[
+        bool,
+        typer.Option(
+            help="Read activations and gradients of every layer now and then, for the diagnosis."
+        ),
+    ] = True,
     threads: Annotated[
         int | None, typer.Option(help="[default: one per processor]; results do not depend on it.")
     ] = None,
@@ -94,7 +102,7 @@ def compare(
         command = ["shoal", *context.obj, *(["--data", name] if data is None else [])]
         folder = Path(out or time.strftime(f"runs/%Y%m%d-%H%M%S-{Path(name).name.split('.')[0]}"))
         asked = {
-            "data": [_anywhere(name), target, task, test_file and _anywhere(test_file)],
+            "data": [_anywhere(name), target, task, test_file and _anywhere(test_file), drop or []],
             "recipes": _recipes_text(recipes),
             "where": recipes or "the default recipes",
             "tune": tune or [],
@@ -106,6 +114,7 @@ def compare(
                 "tune_seeds": tune_seeds,
                 "metric": metric,
                 "margin": margin,
+                "instruments": instruments,
             },
             "command": shlex.join(command),
         }
@@ -113,6 +122,7 @@ def compare(
         folder,
         asked,
         resume=resume is not None,
+        unique=not out and resume is None,
         threads=threads,
         checkpoint_seconds=checkpoint_seconds,
         as_json=as_json,
@@ -120,19 +130,21 @@ def compare(
 
 
 def _compare(
-    folder: Path, asked: dict[str, Any], *, resume: bool, as_json: bool, **how: Any
+    folder: Path, asked: dict[str, Any], *, resume: bool, unique: bool, as_json: bool, **how: Any
 ) -> int:
     """Run what was asked for in a folder, and write the results into it."""
     from shoal.comparison.recipes_file import parse_recipes
 
-    if not resume:
+    if not (resume or unique):
         refuse_run(folder)
-    if folder.is_file():
+    if folder.is_file() and not unique:
         raise ShoalError(f"--out={folder} is a file; give a folder")
     file = parse_recipes(asked["recipes"], asked["where"])
     tune = {**(file.tune or {}), **dict(_tune_option(text) for text in asked["tune"])}
     dataset = load_data(*asked["data"])
-    new = not folder.exists()
+    new = unique or not folder.exists()
+    if unique:
+        folder = claim(folder)
     if not resume:
         write_asked(folder, asked)
     try:
@@ -154,7 +166,7 @@ def _compare(
     except KeyboardInterrupt:
         note(f"interrupted; go on with: shoal compare --resume {shlex.quote(str(folder))}")
         return INTERRUPTED
-    except ShoalError:
+    except (ShoalError, MemoryError):
         if not resume and not list(folder.glob("*/*")):  # nothing was trained
             forget(folder, new)
         raise

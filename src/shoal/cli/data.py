@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import shoal
-from shoal.cli.options import AsJson, Target, Task, TestFile, load_data, to_json
+from shoal.cli.options import AsJson, Drop, Target, Task, TestFile, load_data, to_json
 
 
 def data(
@@ -17,11 +17,12 @@ def data(
     target: Target = None,
     task: Task = None,
     test_file: TestFile = None,
+    drop: Drop = None,
     as_json: AsJson = False,
 ) -> None:
     """List the data sets that there are, or describe one: shapes, classes, ranges, origin."""
     if name is not None:
-        description = load_data(name, target, task, test_file).describe()
+        description = load_data(name, target, task, test_file, drop or ()).describe()
         print(to_json(description.to_dict()) if as_json else description)
         return
     entries = shoal.available()

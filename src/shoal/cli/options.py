@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
+import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -18,12 +23,20 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="NAME|FILE",
-        help="A data set that `shoal data` lists, or a .csv, .csv.gz or .parquet file. "
+        help="A data set that `shoal data` lists, or a file .csv, .tsv, .csv.gz or .parquet. "
         "[default: mnist if it is at hand, else digits]",
     ),
 ]
 Target = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column of the file that is to be predicted.")
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column of the file that is to be predicted; several numbers as A,B.",
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Column of the file to leave out; may be repeated."),
 ]
 Task = Annotated[
     str | None,
@@ -38,29 +51,61 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 
 
 def load_data(
-    name: str, target: str | None, task: str | None, test_file: str | None = None
+    name: str,
+    target: str | None,
+    task: str | None,
+    test_file: str | None = None,
+    drop: Sequence[str] = (),
 ) -> shoal.Dataset:
     """A data set by its name or file."""
-    lower = name.lower()
-    readers = {
-        ".csv": shoal.Dataset.from_csv,
-        ".csv.gz": shoal.Dataset.from_csv,
-        ".parquet": shoal.Dataset.from_parquet,
-    }
-    for ending, reader in readers.items():
-        if lower.endswith(ending):
-            if target is None:
-                raise ShoalError(f"--target is missing: which column of {name} is to be predicted?")
-            targets = target.split(",") if "," in target else target
-            return reader(name, targets, task=cast(Any, task), test_file=test_file)
-    if "/" in name or "." in name:
-        raise ShoalError(f"--data={name} must be a name, or a file .csv, .csv.gz or .parquet")
-    for option, value in (("target", target), ("task", task), ("test-file", test_file)):
+    named = any(entry.name == name for entry in shoal.available())
+    if not named and ("/" in name or "." in name or Path(name).is_file()):
+        try:
+            targets = _targets(name, target)
+            return shoal.Dataset.from_file(
+                name, targets, task=cast(Any, task), test_file=test_file, drop=drop
+            )
+        except ShoalError as error:
+            raise ShoalError(_as_options(str(error))) from error
+    for option, value in (
+        ("target", target),
+        ("task", task),
+        ("test-file", test_file),
+        *(("drop", column) for column in drop),
+    ):
         if value is not None:
             raise ShoalError(
                 f"--{option}={value} goes with a file; the data set {name!r} has its own"
             )
     return shoal.load(name)
+
+
+def _targets(name: str, target: str | None) -> str | list[str]:
+    """The target's column, or several: A,B, or '"A, B",C' where a name has a comma in it."""
+    from shoal.data.files import column_names
+
+    if target is not None and "," not in target:
+        return target
+    columns = column_names(name)
+    if target is None:
+        some = ", ".join(columns[:_MOST_NAMES]) + (", ..." if len(columns) > _MOST_NAMES else "")
+        raise ShoalError(
+            f"--target is missing: which column of {name} is to be predicted? It has {some}"
+        )
+    return target if target in columns else next(csv.reader([target]))
+
+
+_MOST_NAMES = 20
+
+
+def _as_options(line: str) -> str:
+    """A line of the library with what to do said in options: `drop=['a']` as `--drop a`."""
+    line = re.sub(r"\bdrop=\[(?:'([^']+)'|\"([^\"]+)\")\]", _drop_option, line)
+    return re.sub(r"\btask='(\w+)'", r"--task \1", line)
+
+
+def _drop_option(found: re.Match[str]) -> str:
+    return f"--drop {shlex.quote(found[1] or found[2])}"
 
 
 def to_json(value: Any) -> str:

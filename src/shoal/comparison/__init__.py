@@ -3,7 +3,12 @@
 from shoal.comparison.compare import compare
 from shoal.comparison.metrics import Metric
 from shoal.comparison.result import Arm, Comparison, Pair
-from shoal.comparison.statistics import Difference, Interval
+from shoal.comparison.statistics import (
+    Difference,
+    Interval,
+    paired_difference,
+    paired_differences,
+)
 from shoal.comparison.tuning import Sensitivity, Tuning, log_grid
 
 __all__ = [
@@ -17,4 +22,6 @@ __all__ = [
     "Tuning",
     "compare",
     "log_grid",
+    "paired_difference",
+    "paired_differences",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 from shoal.comparison.metrics import Metric, choose_metric
 from shoal.comparison.result import Comparison, machine_facts
 from shoal.comparison.tuning import Grid, Tuning, grids_of, judge_tuning, tuning_members
-from shoal.data import Dataset
+from shoal.data import PARTS, Dataset
 from shoal.engine import Callback, Progress, Recipe, Trainer
 from shoal.engine.member import make_members, seed_list
 from shoal.errors import ShoalError, check_number
@@ -33,6 +33,8 @@ def compare(
     sampling: str = "epochs",
     evaluate_every: int = 1,
     evaluate_rows: int | None = 10_000,
+    evaluate_parts: Sequence[str] = PARTS,
+    instruments: bool | Sequence[int] = True,
     threads: int | None = None,
     chunk: int | None = None,
     executor: Executor | None = None,
@@ -62,7 +64,10 @@ def compare(
             "loss" is the smoothed loss of the training batches.
         margin: largest difference of the metric that does not matter; for "tied".
         target: training loss for "steps to target"; where the slowest arm ends unless given.
-        sampling, evaluate_every, evaluate_rows, threads, chunk, executor, callbacks: see `Trainer`.
+        instruments: read activations and gradients of every layer now and then, for
+            `Comparison.diagnosis`; False for none, or the steps, counted from 0.
+        sampling, evaluate_every, evaluate_rows, evaluate_parts: see `Trainer`.
+        threads, chunk, executor, callbacks: see `Trainer`.
         out: folder of the run: checkpoints, so that it can be resumed.
         resume: go on with the run in `out`.
         checkpoint_seconds: time between two checkpoints.
@@ -116,12 +121,12 @@ def compare(
         "resume": resume,
     }
 
-    parts = [part for part in ("train", "valid", "test") if len(getattr(data, part))]
+    parts = [part for part in evaluate_parts if len(getattr(data, part))]
     judged = choose_metric(metric, data.task, parts)
     started = time.monotonic()
     tuning = None
     if tune:
-        if "valid" not in parts:
+        if not len(data.valid):
             raise ShoalError("tune= needs a validation part; load the data with valid=0.2, say")
         grids = grids_of(tune, list(recipes))
         chosen_by = Metric(f"valid_{judged.measure}")
@@ -147,6 +152,8 @@ def compare(
         data,
         seeds=seed_numbers,
         evaluate_every=evaluate_every,
+        evaluate_parts=evaluate_parts,
+        instruments=instruments,
         callbacks=[Progress("comparing", progress), *callbacks],
         folder=folder and folder / "final",
         **settings,

@@ -57,7 +57,7 @@ def read_text(path: str | Path) -> str:
         ShoalError: no such file, or not UTF-8.
     """
     try:
-        return Path(path).read_text("utf-8")
+        return Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ShoalError(f"cannot read recipes from {path}: {reason}") from None

@@ -8,13 +8,20 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.comparison.curves import best_values, final_values, slowest_end, steps_to
+from shoal.comparison.curves import (
+    best_values,
+    final_values,
+    loss_curve,
+    slowest_end,
+    steps_to,
+)
 from shoal.comparison.metrics import Metric
 from shoal.comparison.statistics import (
     Difference,
@@ -25,12 +32,23 @@ from shoal.comparison.statistics import (
     paired_differences,
 )
 from shoal.comparison.tuning import Tuning
-from shoal.comparison.words import listing, number, pair_words, seeds_words
-from shoal.engine import History, Recipe, Shoal
-from shoal.errors import unknown
+from shoal.comparison.words import (
+    diagnosis_lines,
+    listing,
+    number,
+    pair_lines,
+    pair_words,
+    seeds_words,
+)
+from shoal.engine import Ensemble, History, Recipe, Shoal
+from shoal.engine.diagnosis import Finding
+from shoal.errors import check_choice, counted, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_MOST_ARMS = 40  # rows of the table when printed
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,7 @@ class Comparison:
         self.facts = dict(facts or {})
         arms = [self.members(name) for name in self.names]
         self.target = slowest_end(history, arms) if target is None else target
+        self._judged: dict[tuple[Metric, float | None, float], list[Pair]] = {}
 
     @property
     def names(self) -> list[str]:
@@ -128,14 +147,40 @@ class Comparison:
         values = final_values(self.history, self._metric(metric))
         return {name: values[self.members(name)] for name in self.names}
 
+    def steps_to(self, target: float) -> dict[str, NDArray[np.float64]]:
+        """Steps of every member until its smoothed training loss was at most `target`, by arm.
+
+        In the order of the seeds; NaN for one that never was, or diverged.
+        """
+        steps = steps_to(self.history, target)
+        return {name: steps[self.members(name)] for name in self.names}
+
+    def losses(self, arm: str) -> NDArray[np.float64]:
+        """Smoothed training loss of an arm over training, (seeds, steps); NaN from divergence on.
+
+        Smoothed as everywhere in a comparison: the mean of the batches of the last steps.
+
+        Raises:
+            ShoalError: no such arm.
+        """
+        check_choice("arm", arm, self.names)
+        curves = [loss_curve(self.history, int(i)) for i in self.members(arm)]
+        steps = len(self.history.curve(int(self.members(arm)[0]), "loss").steps)
+        return np.array([np.pad(c, (0, steps - len(c)), constant_values=np.nan) for c in curves])
+
     @property
     def arms(self) -> list[Arm]:
-        """The table, one row per arm."""
+        """The table, one row per arm; computed once."""
+        return list(self._arms)
+
+    @cached_property
+    def _arms(self) -> tuple[Arm, ...]:
         final = final_values(self.history, self.metric)
         best = best_values(self.history, self.metric)
         loss = final_values(self.history, Metric("loss"))
         best_loss = best_values(self.history, Metric("loss"))
         steps = steps_to(self.history, self.target)
+        diverged, seconds = self.history.diverged, self.history.seconds
         rows = []
         for name in self.names:
             at = self.members(name)
@@ -148,17 +193,17 @@ class Comparison:
                     mean_interval(best_loss[at]),
                     mean_interval(steps[at]),
                     int(np.isfinite(steps[at]).sum()),
-                    int((self.history.diverged[at] >= 0).sum()),
+                    int((diverged[at] >= 0).sum()),
                     len(at),
-                    float(self.history.seconds[at].mean()),
+                    float(seconds[at].mean()),
                 )
             )
-        return rows
+        return tuple(rows)
 
     def pairs(self, metric: str | Metric | None = None) -> list[Pair]:
         """Every pair of arms: paired difference, adjusted for all pairs, and the verdict.
 
-        The arm with the better mean comes first.
+        The arm with the better mean comes first. Computed once for each metric.
 
         Args:
             metric: such as "test_accuracy" or "loss"; None for the comparison's own.
@@ -167,13 +212,22 @@ class Comparison:
             ShoalError: no such metric.
         """
         chosen = self.metric if metric is None else self._metric(metric)
+        key = chosen, self.margin, self._step(chosen)
+        if key not in self._judged:
+            self._judged[key] = self._judge(chosen)
+        return list(self._judged[key])
+
+    def _judge(self, chosen: Metric) -> list[Pair]:
         values = self.values(chosen)
         combos = list(itertools.combinations(_ranked(values, chosen), 2))
         differences = paired_differences(
             [(values[a], values[b]) for a, b in combos], self._step(chosen)
         )
+        diverged = self.history.diverged
+        means = {name: mean_interval(values[name]).mean for name in self.names}
+        gone = {name: bool((diverged[self.members(name)] >= 0).all()) for name in self.names}
         return [
-            self._pair(a, b, difference, chosen, values)
+            self._pair(a, b, difference, chosen, (means[a], means[b]), (gone[a], gone[b]))
             for (a, b), difference in zip(combos, differences, strict=True)
         ]
 
@@ -183,12 +237,11 @@ class Comparison:
         b: str,
         difference: Difference,
         metric: Metric,
-        values: Mapping[str, NDArray[np.float64]],
+        means: tuple[float, float],
+        dead: tuple[bool, bool],
     ) -> Pair:
-        means = [mean_interval(values[name]).mean for name in (a, b)]
         margin = self.margin if self.margin is not None and metric == self.metric else None
         margin = metric.margin(*means) if margin is None else margin
-        dead = [bool((self.history.diverged[self.members(name)] >= 0).all()) for name in (a, b)]
         verdict: Verdict = judge(difference, margin, metric.higher_is_better)
         if dead[0] != dead[1]:  # nothing to subtract, and nothing to doubt
             verdict = "worse" if dead[0] else "better"
@@ -260,6 +313,14 @@ class Comparison:
             )
         return lines + (self.tuning.warnings if self.tuning else [])
 
+    @property
+    def diagnosis(self) -> list[Finding]:
+        """What went wrong in training: layer, step, how many seeds, and what to try.
+
+        Empty if nothing did. See `History.diagnose` and docs/diagnosis.md.
+        """
+        return self.history.diagnose()
+
     def to_frame(self) -> pd.DataFrame:
         """The table as pandas: one row per arm, columns such as final, final_low, final_high."""
         import pandas as pd
@@ -290,6 +351,7 @@ class Comparison:
             "headline": self.headline,
             "ranking": self.ranking,
             "warnings": self.warnings,
+            "diagnosis": [asdict(f) | {"words": str(f)} for f in self.diagnosis],
             "target_loss": self.target,
             "arms": [asdict(arm) for arm in self.arms],
             "pairs": {
@@ -339,6 +401,8 @@ class Comparison:
 
     def __str__(self) -> str:
         header, rows = self.table()
+        hidden = len(rows[_MOST_ARMS:])
+        rows = rows[:_MOST_ARMS]
         widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
         lines = [
             "  ".join(
@@ -348,6 +412,8 @@ class Comparison:
             for row in (header, *rows)
         ]
         lines.insert(1, "─" * len(lines[0]))
+        if hidden:
+            lines.append(f"… {counted(hidden, 'more arm')}; see to_frame() or the report")
         text = [self.headline, "", *lines, ""]
         spread = " ± half of the 95 % interval" if len(self.seeds) > 1 else ""
         text += [f"Mean over {seeds_words(self.seeds)}{spread}."]
@@ -359,9 +425,10 @@ class Comparison:
         for metric in dict.fromkeys((self.metric, Metric("loss"))):
             if len(self.names) > 1:
                 text += ["", f"{metric.label[0].upper()}{metric.label[1:]}, pair by pair:"]
-                text += [f"  {pair.words}" for pair in self.pairs(metric)]
+                text += [f"  {line}" for line in pair_lines(self.pairs(metric))]
         if self.warnings:
             text += ["", *(f"Note: {line}." for line in self.warnings)]
+        text += diagnosis_lines(self.diagnosis)
         return "\n".join(text)
 
     def __repr__(self) -> str:
@@ -381,6 +448,30 @@ class Comparison:
             f"<p><b>{escape(self.headline)}</b></p><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table>{notes}"
         )
+
+    def ensemble(
+        self,
+        members: Sequence[int] | None = None,
+        *,
+        arms: str | Sequence[str] | None = None,
+        best: int | None = None,
+        size: int | None = None,
+    ) -> Ensemble:
+        """Members that answer together; see `Shoal.ensemble`.
+
+        Where diversity comes from, five members each time: `ensemble(arms="Adam", size=5)` differ
+        in their seeds, `ensemble(arms=["he", "xavier"], size=5)` in what the arms differ in too.
+
+        Args:
+            members: by number in the history; or
+            arms: one arm or several; None for all.
+            best: only so many, the best on the validation part.
+            size: only so many, equally many of each arm, with different seeds where possible.
+
+        Raises:
+            ShoalError: no such member or arm, fewer members than asked for, no validation part.
+        """
+        return self.shoal.ensemble(members, arms=arms, best=best, size=size)
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Learning curves with seed bands, and the differences; saved to `path` if one is given.

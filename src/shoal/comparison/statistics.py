@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from shoal.errors import ShoalError
+
 Verdict = Literal["better", "worse", "tied", "undecided"]
 
 LEVEL = 0.05
@@ -35,7 +37,7 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     """
     x = np.asarray(values, np.float64)
     x = x[np.isfinite(x)]
-    return _interval(x, _spread(x), level)
+    return _intervals([x], [_spread(x)], [level])[0]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Difference:
 
 
 def paired_differences(
-    pairs: Sequence[tuple[ArrayLike, ArrayLike]], step: float = 0.0
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]], step: float | Sequence[float] = 0.0
 ) -> list[Difference]:
     """Differences of several pairs of arms, with p-values and intervals adjusted for all of them.
 
@@ -71,7 +73,7 @@ def paired_differences(
 
     Args:
         pairs: the values of two arms, seed by seed.
-        step: h, the smallest difference that the measure can show.
+        step: h, the smallest difference that the measure can show; one for all pairs, or of each.
 
     >>> a, b = [0.91, 0.92, 0.93], [0.81, 0.83, 0.84]
     >>> [d] = paired_differences([(a, b)])
@@ -79,16 +81,41 @@ def paired_differences(
     (0.093, True)
     """
     differences = [_finite_differences(a, b) for a, b in pairs]
-    spreads = [_spread(d, step) for d in differences]
-    raw = np.array([_p_value(d, s) for d, s in zip(differences, spreads, strict=True)])
-    adjusted, levels = holm(raw)
-    intervals = [
-        _interval(d, s, level) for d, s, level in zip(differences, spreads, levels, strict=True)
-    ]
+    steps = np.broadcast_to(np.asarray(step, np.float64), len(pairs)).tolist()
+    spreads = [_spread(d, h) for d, h in zip(differences, steps, strict=True)]
+    adjusted, levels = holm(_p_values(differences, spreads))
+    intervals = _intervals(differences, spreads, levels)
     return [
         Difference(i.mean, i.low, i.high, float(p), i.n)
         for i, p in zip(intervals, adjusted, strict=True)
     ]
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, *, step: float = 0.0) -> Difference:
+    """The paired difference a - b of one quantity, measured for two ways with the same seeds.
+
+    A t-test on the differences, seed by seed, where both are finite. Whoever looks at several pairs
+    must take `paired_differences`, which adjusts for their number.
+
+    Args:
+        a, b: (seeds,), in the same order of seeds; or one number for all of them.
+        step: the smallest difference that the measure can show: 1/rows for an accuracy.
+
+    Raises:
+        ShoalError: values of unequal numbers of seeds.
+
+    >>> d = paired_difference([0.91, 0.92, 0.93], [0.81, 0.83, 0.84])
+    >>> round(d.mean, 3), d.p < 0.05, d.n
+    (0.093, True, 3)
+    """
+    shapes = np.shape(a), np.shape(b)
+    if any(len(shape) > 1 for shape in shapes) or (shapes[0] != shapes[1] and all(shapes)):
+        raise ShoalError(
+            f"a and b must be (seeds,) with the same seeds, but their shapes are {shapes[0]} and "
+            f"{shapes[1]}"
+        )
+    first, second = np.broadcast_arrays(np.atleast_1d(a), b)
+    return paired_differences([(first, second)], step)[0]
 
 
 def holm(p: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -144,28 +171,34 @@ def _spread(x: NDArray[np.float64], step: float = 0.0) -> float:
     return max(float(x.std(ddof=1)), step / math.sqrt(6))
 
 
-def _interval(x: NDArray[np.float64], spread: float, level: float) -> Interval:
-    """The interval of the mean of finite values with this standard deviation."""
+def _intervals(
+    samples: Sequence[NDArray[np.float64]], spreads: Sequence[float], levels: ArrayLike
+) -> list[Interval]:
+    """The interval of the mean of finite values with these standard deviations."""
     from scipy.stats import t
 
-    n = len(x)
-    if n == 0:
-        return Interval(np.nan, np.nan, np.nan, 0)
-    mean = float(x.mean())
-    if n == 1:
-        return Interval(mean, np.nan, np.nan, 1)
-    half = float(t.ppf(1 - level / 2, n - 1) * spread / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+    counts = np.array([len(x) for x in samples], np.int64)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of fewer than two there is none
+        quantiles = t.ppf(1 - np.asarray(levels) / 2, counts - 1)
+        halves = quantiles * np.asarray(spreads) / np.sqrt(counts)
+    intervals = []
+    for x, half in zip(samples, halves.tolist(), strict=True):
+        mean = float(x.mean()) if len(x) else np.nan
+        half = half if len(x) > 1 else np.nan
+        intervals.append(Interval(mean, mean - half, mean + half, len(x)))
+    return intervals
 
 
-def _p_value(differences: NDArray[np.float64], spread: float) -> float:
-    """Two-sided t-test of mean 0."""
+def _p_values(
+    differences: Sequence[NDArray[np.float64]], spreads: Sequence[float]
+) -> NDArray[np.float64]:
+    """Two-sided t-tests of mean 0; NaN for fewer than two differences."""
     from scipy.stats import t
 
-    n = len(differences)
-    if n < 2:
-        return np.nan
-    if spread == 0:
-        return 1.0 if differences[0] == 0 else 0.0
-    statistic = abs(differences.mean()) / (spread / np.sqrt(n))
-    return float(2 * t.sf(statistic, n - 1))
+    counts = np.array([len(d) for d in differences], np.int64)
+    spread = np.asarray(spreads)
+    means = np.array([d.mean() if len(d) else np.nan for d in differences])
+    with np.errstate(invalid="ignore", divide="ignore"):  # equal runs: 0 / 0, which counts as 0
+        statistics = np.abs(means) / (spread / np.sqrt(counts))
+        p = 2 * t.sf(np.where(means == 0, 0.0, statistics), counts - 1)
+    return np.where(counts < 2, np.nan, p)

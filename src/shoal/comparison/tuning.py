@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def log_grid(low: float, high: float, count: int) -> tuple[float, ...]:
     """
     check_number("low", low, above=0)
     check_number("high", high, above=low)
-    check_number("count", count, least=2, whole=True)
+    check_number("count", count, least=2, most=10_000, whole=True)
     return tuple(float(f"{x:.6g}") for x in np.geomspace(low, high, count))
 
 
@@ -141,9 +141,23 @@ def tuning_members(
             try:
                 tuned = recipe.replace(point)
             except ShoalError as error:
-                raise ShoalError(f"tune: arm {arm!r} cannot take {point}: {error}") from None
+                hints = [_meant(path, recipe) for path in point if "." not in path]
+                raise ShoalError(
+                    f"tune: arm {arm!r} cannot take {point}: {''.join(hints) or error}"
+                ) from None
             members += [Member(tuned, seed, arm) for seed in seeds]
     return members
+
+
+def _meant(path: str, recipe: Recipe) -> str:
+    """Where a setting is that was named without its place, such as "lr"; "" if it has none."""
+    settings = {
+        "optimizer": [f.name for f in fields(recipe.optimizer)],
+        "network": ["hidden", "activation", "batch_norm", "dropout"],
+        "schedule": [f.name for f in fields(recipe.schedule)] if recipe.schedule else [],
+    }
+    places = [f"{place}.{path}" for place, names in settings.items() if path in names]
+    return f"{path!r} is no setting of a recipe: did you mean {places[0]!r}?" if places else ""
 
 
 def judge_tuning(

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from shoal.comparison.metrics import Metric
 from shoal.comparison.statistics import Difference, Interval, Verdict
+from shoal.engine.diagnosis import Finding
+from shoal.errors import counted
+
+if TYPE_CHECKING:
+    from shoal.comparison.result import Pair
+
+_MOST_NAMES = 15
 
 
 def pair_words(
@@ -39,6 +47,21 @@ def pair_words(
         case "undecided":
             return f"{a} and {b}: undecided: {detail}"
     return f"{a} is {verdict} than {b}: {detail}"
+
+
+def pair_lines(pairs: Sequence[Pair], most: int = 15) -> list[str]:
+    """What to print of the pairs of some arms: all if they are few, else those of the best arm.
+
+    Args:
+        pairs: the better arm first, those of the best arm before the others.
+        most: lines, without the one that says what is left out.
+    """
+    shown = [pair for pair in pairs if len(pairs) <= most or pair.a == pairs[0].a][:most]
+    lines = [pair.words for pair in shown]
+    if len(shown) < len(pairs):
+        left = counted(len(pairs) - len(shown), "more pair")
+        lines.append(f"… {left}; see pairs() or the report")
+    return lines
 
 
 def scale_of(metric: Metric) -> float:
@@ -85,11 +108,22 @@ def number(interval: Interval, metric: Metric, absent: str = "–") -> str:
     return f"{text} ± {half:{form}}" if math.isfinite(half) else text
 
 
+def diagnosis_lines(findings: Sequence[Finding], most: int = 6) -> list[str]:
+    """The diagnosis for terminals: a line for each finding, at most so many."""
+    if not findings:
+        return []
+    more = len(findings) - most
+    lines = ["", "Diagnosis:", *(f"  {finding}." for finding in findings[:most])]
+    return [*lines, f"  and {more} more: see diagnosis."] if more > 0 else lines
+
+
 def seeds_words(seeds: Sequence[int]) -> str:
     """How many seeds: `1 seed`, `5 seeds`."""
     return f"{len(seeds)} seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
 
 
 def listing(names: Sequence[str]) -> str:
-    """Names in a sentence: `A`, `A and B`, `A, B and C`."""
+    """Names in a sentence: `A`, `A and B`, `A, B and C`; of very many the first ten."""
+    if len(names) > _MOST_NAMES:
+        names = [*names[:10], f"{len(names) - 10} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,7 +1,7 @@
 """Where the numbers come from: loading, checking, splitting, batching.
 
-`load("mnist")` and `Dataset.from_arrays`, `from_frame`, `from_csv`, `from_parquet` give a
-`Dataset`; `batch_rows` says which of its rows a step trains on.
+`load("mnist")` and `Dataset.from_arrays`, `from_frame`, `from_file`, `from_csv`, `from_parquet`
+give a `Dataset`; `batch_rows` says which of its rows a step trains on.
 """
 
 from shoal.data.batching import batch_rows, epoch_rows, steps_per_epoch

@@ -24,10 +24,23 @@ MOST_LEVELS: Final = 64  # one-hot inputs of one column; rarer levels share the 
 MISSING: Final = "(missing)"
 _FEW_ROWS: Final = 30  # below, text that differs in every row proves nothing
 
-# 2024-01-31, 31/1/2024 and 31.1.2024, with or without a time
-_DATE: Final = re.compile(
-    r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}.*)?\s*"
+# 2024-01-31, 31/1/2024, 31.1.24, Jan 31, 2024 or 31 January 2024, with or without a time; 12:30
+_MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DAY: Final = "|".join(
+    (
+        r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}",
+        r"\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})",
+        rf"{_MONTH}\s+\d{{1,2}},?\s+\d{{4}}",
+        rf"\d{{1,2}}[-\s]{_MONTH}[-\s]\d{{4}}",
+    )
 )
+_TIME: Final = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]m)?"
+_DATE: Final = re.compile(
+    rf"\s*(?:(?:{_DAY})(?:[T ]\d{{1,2}}:\d{{2}}.*)?|{_TIME})\s*", re.IGNORECASE
+)
+# 1,234,567 and 1,5: what a program of another country, or one that is kind to readers, writes
+_COMMA_NUMBER: Final = re.compile(r"\s*[-+]?(\d{1,3}(,\d{3})+(\.\d+)?|\d*,\d+)\s*")
+_MANY_NUMBERS: Final = 10  # more different ones than this, in nine rows of ten, are no labels
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class Column:
         high: the largest.
         levels: how many different levels.
         missing: the share of rows without a value.
+        missing_rows: how many rows that is.
     """
 
     name: str
@@ -49,6 +63,7 @@ class Column:
     high: float | None = None
     levels: int = 0
     missing: float = 0.0
+    missing_rows: int = 0
 
 
 def read_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
@@ -61,14 +76,17 @@ def read_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
 
 
 def _read_column(values: pd.Series[Any], name: str) -> Column:
-    missing = float(values.isna().mean())
+    gaps: dict[str, Any] = {
+        "missing": float(values.isna().mean()),
+        "missing_rows": int(values.isna().sum()),
+    }
     if _kind(values, name) == "number":
         numbers = _numbers(values, name)
         present = numbers[~np.isnan(numbers)]
         if not present.size:
-            return Column(name, "number", missing=missing)
+            return Column(name, "number", **gaps)
         low, high = float(present.min()), float(present.max())
-        return Column(name, "number", low=low, high=high, missing=missing)
+        return Column(name, "number", low=low, high=high, **gaps)
     levels = values.dropna().unique()
     if len(values) >= _FEW_ROWS and len(levels) > 0.9 * len(values.dropna()):
         raise ShoalError(
@@ -76,7 +94,7 @@ def _read_column(values: pd.Series[Any], name: str) -> Column:
             f"{len(values)} rows), like a name or an identifier; leave it out with "
             f"drop=[{name!r}], or turn it into numbers or a few groups"
         )
-    return Column(name, "level", levels=len(levels), missing=missing)
+    return Column(name, "level", levels=len(levels), **gaps)
 
 
 def _kind(values: pd.Series[Any], name: str) -> Literal["number", "level"]:
@@ -93,6 +111,7 @@ def _kind(values: pd.Series[Any], name: str) -> Literal["number", "level"]:
         some = values.dropna().unique()[:100]
         if len(some) and all(_DATE.fullmatch(str(value)) for value in some):
             raise _date_error(name)
+        _refuse_spoilt_numbers(values, name)
         return "level"
     if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
         raise _date_error(name)
@@ -100,6 +119,30 @@ def _kind(values: pd.Series[Any], name: str) -> Literal["number", "level"]:
         f"column {name!r} must hold numbers, text, categories or booleans, but holds {kind} "
         f"values (type {dtype}); convert it, or leave it out with drop=[{name!r}]"
     )
+
+
+def _refuse_spoilt_numbers(values: pd.Series[Any], name: str) -> None:
+    """Numbers that a comma or a stray word turns into text would become one input each."""
+    import pandas as pd
+
+    texts = values.dropna().astype(str)
+    plain = pd.to_numeric(texts, errors="coerce").notna()
+    if plain.all():
+        return  # text by the user's choice
+    odd = texts[~plain]
+    if odd.str.fullmatch(_COMMA_NUMBER).all():
+        raise ShoalError(
+            f"column {name!r} holds numbers with commas, such as {odd.iloc[0]!r}; write them "
+            f"without thousands separators and with a decimal point, or leave it out with "
+            f"drop=[{name!r}]"
+        )
+    if plain.mean() > 0.9 and texts[plain].nunique() > _MANY_NUMBERS:
+        row = int(np.flatnonzero((values == odd.iloc[0]).to_numpy())[0])
+        raise ShoalError(
+            f"column {name!r} must hold numbers or labels, but mixes numbers with text, such as "
+            f"{odd.iloc[0]!r} in row {row} (counted from 0); leave such cells empty, or leave it "
+            f"out with drop=[{name!r}]"
+        )
 
 
 def _date_error(name: str) -> ShoalError:
@@ -174,9 +217,8 @@ class TableEncoder:
             )
         if not len(frame):
             return np.empty((0, len(self.features)), dtype=np.float32)
-        ready = self.fitted.transform(_clean(frame, self.columns))
-        with np.errstate(over="ignore"):  # it becomes infinite, and is reported
-            ready = np.asarray(ready, dtype=np.float32)
+        with np.errstate(all="ignore"):  # what overflows becomes infinite, and is reported
+            ready = np.asarray(self.fitted.transform(_clean(frame, self.columns)), np.float32)
         if not np.isfinite(ready).all():
             worst = self.features[int(np.argwhere(~np.isfinite(ready))[0][1])]
             raise ShoalError(
@@ -212,7 +254,8 @@ def fit_encoder(train: pd.DataFrame, columns: tuple[Column, ...]) -> TableEncode
         ("levels", one_hot, levels),
     ]
     fitted = ColumnTransformer([s for s in steps if s[2]], sparse_threshold=0.0)
-    fitted.set_output(transform="default").fit(clean)
+    with np.errstate(all="ignore"):  # what overflows here is reported by `transform`
+        fitted.set_output(transform="default").fit(clean)
     level_names = fitted.named_transformers_["levels"].get_feature_names_out() if levels else ()
     names = (*numbers, *(f"{name} is missing" for name in gaps), *map(str, level_names))
     return TableEncoder(columns, fitted, names)

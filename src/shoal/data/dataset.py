@@ -1,9 +1,9 @@
 """A data set, ready to train on: three parts of float32 inputs and targets, and what they mean.
 
 A `Dataset` is made by `shoal.load(name)` or one of `Dataset.from_arrays`, `from_frame`,
-`from_csv`, `from_parquet`; each checks its input, splits it, and fits whatever it fits (means,
-levels, medians) on the training part only. Its arrays are read-only, because every member of a
-shoal trains on these very numbers.
+`from_file`, `from_csv`, `from_parquet`; each checks its input, splits it, and fits whatever it fits
+(means, levels, medians) on the training part only. Its arrays are read-only, because every member
+of a shoal trains on these very numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from shoal.data.arrays import from_arrays, prepare_array
 from shoal.data.columns import Column, TableEncoder
 from shoal.data.describe import Description, describe
-from shoal.data.files import from_csv, from_parquet
+from shoal.data.files import from_csv, from_file, from_parquet
 from shoal.data.part import PARTS, Part, PartName
 from shoal.data.scaling import Transformer
 from shoal.data.split import sample_rows, split_rows
@@ -41,7 +41,7 @@ class Dataset:
         test: the part to judge by; may be empty.
         classes: the original labels in the order of their indices; None for regression.
         features: the names of the inputs after preprocessing; empty for images.
-        target: the name of the target (several are joined by ", ").
+        target: the name of the target (several are joined by ", ", those with a comma in quotes).
         target_mean: mean of each target over the training part, float64 `(outputs,)`;
             None for classification.
         target_scale: standard deviation of the same.
@@ -74,6 +74,7 @@ class Dataset:
     # Where data sets come from; each is documented where it is written.
     from_arrays = staticmethod(from_arrays)
     from_frame = staticmethod(from_frame)
+    from_file = staticmethod(from_file)
     from_csv = staticmethod(from_csv)
     from_parquet = staticmethod(from_parquet)
 

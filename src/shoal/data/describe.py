@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from shoal.data.part import PARTS
+from shoal.errors import counted
 
 if TYPE_CHECKING:
     from shoal.data.columns import Column
@@ -33,16 +37,24 @@ class Description:
         facts: pairs of a label and a value, in the order to print them.
         classes: rows of each class in each part; empty for regression.
         columns: the original columns; empty for images.
+        numbers: the same facts for a machine: numbers, lists and names, no sentences.
     """
 
     facts: tuple[tuple[str, str], ...]
     classes: tuple[ClassCount, ...]
     columns: tuple[Column, ...]
+    numbers: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries and lists, for JSON."""
+        """Plain dictionaries and lists, for JSON; what is not there is None.
+
+        >>> from shoal.data import load
+        >>> told = load("digits").describe().to_dict()
+        >>> told["rows"], told["inputs"]["shape"], len(told["classes"])
+        ({'train': 1079, 'valid': 359, 'test': 359}, [8, 8], 10)
+        """
         return {
-            "facts": dict(self.facts),
+            **self.numbers,
             "classes": [asdict(c) for c in self.classes],
             "columns": [asdict(c) for c in self.columns],
         }
@@ -87,7 +99,7 @@ def describe(data: Dataset) -> Description:
     train = data.train.x
     shape = f"{data.in_shape}, float32"
     if data.columns and data.features and len(data.columns) != len(data.features):
-        shape += f", from {len(data.columns)} columns"
+        shape += f", from {counted(len(data.columns), 'column')}"
     facts = [
         ("name", data.name),
         ("from", data.source),
@@ -113,18 +125,54 @@ def describe(data: Dataset) -> Description:
             ("balance", f"always guessing {data.classes[top]!r} is right in {share:.1%} (training)")
         )
     elif data.target_mean is not None and data.target_scale is not None:
-        pairs = zip(data.target.split(", "), data.target_mean, data.target_scale, strict=False)
+        pairs = zip(_targets(data), data.target_mean, data.target_scale, strict=True)
         texts = [f"{name}: mean {m:.4g}, standard deviation {s:.4g}" for name, m, s in pairs]
         facts.append(("target", "; ".join(texts) + " (training part; standardised inside)"))
     facts += notes.items()
     facts.append(("fingerprint", data.fingerprint))
-    return Description(tuple(facts), counts, data.columns)
+    return Description(tuple(facts), counts, data.columns, _numbers(data))
+
+
+def _targets(data: Dataset) -> list[str]:
+    """The name of each target; a comma may also be a part of the name."""
+    if data.outputs == 1:
+        return [data.target]
+    names = next(csv.reader([data.target], skipinitialspace=True))
+    if len(names) == data.outputs:
+        return names
+    return [f"target {i}" for i in range(data.outputs)]
+
+
+def _numbers(data: Dataset) -> dict[str, Any]:
+    """What `Description.numbers` holds."""
+    x = data.train.x
+    targets: list[dict[str, Any]] = [{"name": data.target, "classes": data.outputs}]
+    if data.target_mean is not None and data.target_scale is not None:
+        scaling = zip(_targets(data), data.target_mean, data.target_scale, strict=True)
+        targets = [{"name": n, "mean": float(m), "scale": float(s)} for n, m, s in scaling]
+    return {
+        "name": data.name,
+        "source": data.source,
+        "task": data.task,
+        "rows": {part: len(data.part(part)) for part in PARTS},
+        "inputs": {
+            "shape": list(data.in_shape),
+            "type": str(x.dtype),
+            "low": float(x.min()),
+            "high": float(x.max()),
+            "features": list(data.features),
+        },
+        "targets": targets,
+        "missing_cells": sum(c.missing_rows for c in data.columns),
+        "notes": dict(data.notes),
+        "fingerprint": data.fingerprint,
+    }
 
 
 def _range(column: Column) -> str:
     """The values in words: "17 to 90", "5 levels" or "no values"."""
     if column.kind == "level":
-        return f"{column.levels} level" + ("s" if column.levels != 1 else "")
+        return counted(column.levels, "level")
     if column.low is None or column.high is None or math.isnan(column.low):
         return "no values"
     return f"{column.low:.6g} to {column.high:.6g}"

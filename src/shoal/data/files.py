@@ -1,13 +1,19 @@
-"""Tables in files, CSV and Parquet, and what can be wrong with such a file."""
+"""Tables in files, CSV and Parquet, and what can be wrong with such a file.
+
+A file's ending says how to read it: .csv, .tsv and .tab (each also with .gz), .parquet and .pq.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from shoal.data.tables import from_frame
 from shoal.data.targets import Task
@@ -18,7 +24,36 @@ if TYPE_CHECKING:
 
     from shoal.data.dataset import Dataset
 
-_ENDINGS = (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq")
+KINDS: Final = ".csv, .tsv or .tab (each also .gz), .parquet or .pq"
+_TEXT: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t"}  # what stands between cells
+_PARQUET: Final = (".parquet", ".pq")
+_ENDINGS: Final = (".gz", *_TEXT, ".txt", *_PARQUET)
+_MARKS: Final = ",;\t|"
+_GZIP: Final = b"\x1f\x8b"
+_DECIMAL_COMMA: Final = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
+
+_Read = tuple["pd.DataFrame", str]  # a table, and in words how it was read if that was inferred
+
+
+def from_file(
+    path: str | os.PathLike[str],
+    target: str | Sequence[str],
+    *,
+    test_file: str | os.PathLike[str] | None = None,
+    valid: float = 0.2,
+    test: float | None = None,
+    seed: int = 0,
+    task: Task | None = None,
+    drop: Sequence[str] = (),
+    name: str | None = None,
+) -> Dataset:
+    """A data set from a file that is read as its ending says; `from_csv` has the arguments.
+
+    Raises:
+        ShoalError: if the ending is of no kind that is known, and as `from_csv`.
+    """
+    options = {"valid": valid, "test": test, "seed": seed, "task": task, "drop": drop}
+    return _from_file(path, _read_file, target, test_file, name, options)
 
 
 def from_csv(
@@ -31,13 +66,13 @@ def from_csv(
     seed: int = 0,
     task: Task | None = None,
     drop: Sequence[str] = (),
-    separator: str = ",",
+    separator: str | None = None,
     name: str | None = None,
 ) -> Dataset:
     r"""A data set from a CSV file (also gzipped) whose first row names the columns.
 
     Args:
-        path: the file, in UTF-8; a name ending in .gz is gunzipped.
+        path: the file, in UTF-8; a gzipped one is gunzipped.
         target: the column to predict, or several for regression.
         test_file: a test part of your own, with the same columns.
         valid: share (float) or number (int) of rows of the validation part.
@@ -45,7 +80,9 @@ def from_csv(
         seed: of the split, which is stratified for classification.
         task: overrides the inference (see `from_arrays`).
         drop: columns to leave out.
-        separator: what stands between cells.
+        separator: what stands between cells; by default a tab in .tsv and .tab, else a comma, or
+            whichever of ; | and tab the first row has if it has no comma. Where that is no comma,
+            numbers may have a decimal comma.
         name: what to call the data set; by default the file's name without its ending.
 
     What becomes of the columns is said at `from_frame`.
@@ -62,7 +99,7 @@ def from_csv(
     <Dataset sizes: classification, 2 + 0 + 2 rows, inputs (1,), 2 classes>
     """
     options = {"valid": valid, "test": test, "seed": seed, "task": task, "drop": drop}
-    return _from_file(path, lambda p: read_csv(p, separator), target, test_file, name, options)
+    return _from_file(path, lambda p: _read_csv(p, separator), target, test_file, name, options)
 
 
 def from_parquet(
@@ -83,12 +120,12 @@ def from_parquet(
         ShoalError: if the file is missing or not Parquet, and as `from_frame`.
     """
     options = {"valid": valid, "test": test, "seed": seed, "task": task, "drop": drop}
-    return _from_file(path, read_parquet, target, test_file, name, options)
+    return _from_file(path, _read_parquet, target, test_file, name, options)
 
 
 def _from_file(
     path: str | os.PathLike[str],
-    read: Callable[[Path], pd.DataFrame],
+    read: Callable[[Path], _Read],
     target: str | Sequence[str],
     test_file: str | os.PathLike[str] | None,
     name: str | None,
@@ -96,11 +133,11 @@ def _from_file(
 ) -> Dataset:
     """A data set from a file, and perhaps a second one to test on; named after the first."""
     first = Path(path)
-    frame = read(first)
-    source, test_frame = first.name, None
+    frame, how = read(first)
+    source, test_frame = first.name + how, None
     if test_file is not None:
-        test_frame = read(Path(test_file))
-        source += f", tested on {Path(test_file).name}"
+        test_frame, how = read(Path(test_file))
+        source += f", tested on {Path(test_file).name}{how}"
     stem = first.name
     while stem.lower().endswith(_ENDINGS):
         stem = stem[: stem.rindex(".")]
@@ -108,22 +145,53 @@ def _from_file(
     return from_frame(frame, target, test_frame=test_frame, name=named, source=source, **options)
 
 
-def read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
-    """A CSV file as a table.
+def column_names(path: str | os.PathLike[str]) -> list[str]:
+    """The names of a file's columns.
 
     Raises:
-        ShoalError: if it is missing, empty, truncated, or its first row does not name the columns.
+        ShoalError: as `from_file`.
     """
+    return [str(name) for name in _read_file(Path(path))[0].columns]
+
+
+def _read_file(path: Path) -> _Read:
+    """A file as a table, read as its ending says."""
+    lower = path.name.lower()
+    if lower.endswith(_PARQUET):
+        return _read_parquet(path)
+    if lower.removesuffix(".gz").endswith(tuple(_TEXT)):
+        return _read_csv(path)
+    raise _kind_error(path)
+
+
+def _read_csv(path: Path, separator: str | None = None) -> _Read:
+    """A CSV file as a table; it must be whole, and its first row must name the columns."""
     import pandas as pd
 
     _check_file(path)
+    given = separator
+    if separator is None:
+        separator = _TEXT.get(Path(path.name.lower().removesuffix(".gz")).suffix, ",")
     try:
-        top = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
-        _check_header(["" if pd.isna(c) else c for c in top.iloc[0].tolist()], path.name)
+        with path.open("rb") as file:
+            zipped = file.read(2) == _GZIP or path.name.lower().endswith(".gz")
+        how: Any = {"compression": "gzip" if zipped else None}
+        top = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, **how)
+        names = ["" if pd.isna(c) else str(c) for c in top.iloc[0].tolist()]
+        marks = [m for m in _MARKS if m in names[0]] if len(names) == 1 else []
+        if marks and given is None:
+            separator = marks[0]
+            top = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, **how)
+            names = ["" if pd.isna(c) else str(c) for c in top.iloc[0].tolist()]
+        elif marks:
+            raise ShoalError(
+                f"{path.name} seems to be separated by {marks[0]!r}; pass separator={marks[0]!r}"
+            )
+        _check_header(names, path.name)
         with warnings.catch_warnings():
             # Surplus cells would be dropped (or, by default, taken for row names).
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, sep=separator, low_memory=False, index_col=False)
+            frame = pd.read_csv(path, sep=separator, low_memory=False, index_col=False, **how)
     except pd.errors.ParserWarning as error:
         raise ShoalError(
             f"{path.name} must have a name for each column, but its rows are longer than its first "
@@ -143,39 +211,97 @@ def read_csv(path: Path, separator: str = ",") -> pd.DataFrame:
         raise ShoalError(
             f"{path.name} cannot be read ({error}); the file may be truncated: get it again"
         ) from error
-    return frame
+    words = [f"separated by {separator!r}"] if marks else []
+    if separator != ",":
+        commas = _mend_decimal_commas(frame)
+        words += [f"decimal commas in {', '.join(commas)}"] if commas else []
+    return frame, f" ({'; '.join(words)})" if words else ""
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """A Parquet file as a table.
+def _mend_decimal_commas(frame: pd.DataFrame) -> list[str]:
+    """Turn columns of numbers with decimal commas into numbers; gives their names."""
+    import pandas as pd
 
-    Raises:
-        ShoalError: if it is missing or cannot be read.
-    """
+    mended = []
+    for name in frame.columns:
+        if not pd.api.types.is_string_dtype(frame[name]):
+            continue
+        texts = frame[name].dropna().astype(str)
+        whole = texts.str.fullmatch(r"\s*[-+]?\d+\s*")
+        commas = texts.str.fullmatch(_DECIMAL_COMMA)
+        if commas.any() and (whole | commas).all():
+            numbers = np.full(len(frame), np.nan)
+            numbers[frame[name].notna()] = texts.str.replace(",", ".").astype(np.float64)
+            frame[name] = numbers
+            mended.append(str(name))
+    return mended
+
+
+def _read_parquet(path: Path) -> _Read:
+    """A Parquet file as a table; an index that has a name is a column as any other."""
     import pandas as pd
 
     _check_file(path)
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except (OSError, ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
         raise ShoalError(
             f"{path.name} must be a Parquet file, but: {reason}; get it again, or use from_csv"
         ) from error
+    named = [name for name in frame.index.names if name is not None]
+    return (frame.reset_index(named) if named else frame), ""
 
 
 def _check_file(path: Path) -> None:
+    """There must be a file that we may read, and no spreadsheet."""
     if not path.exists():
         raise ShoalError(f"there is no file {str(path)!r}; check the path")
     if not path.is_file():
         raise ShoalError(f"{str(path)!r} must be a file, but is a folder; name a file in it")
+    if not os.access(path, os.R_OK):
+        raise ShoalError(f"{str(path)!r} cannot be read: permission denied; change its permissions")
+    if path.suffix.lower() in _ELSEWHERE:
+        raise _kind_error(path)
+
+
+_ELSEWHERE: Final = {
+    **dict.fromkeys(
+        (".xlsx", ".xls", ".xlsm", ".ods", ".numbers"),
+        "save its sheet as CSV (UTF-8) in the spreadsheet program",
+    ),
+    **dict.fromkeys(
+        (
+            ".json",
+            ".jsonl",
+            ".feather",
+            ".arrow",
+            ".orc",
+            ".pkl",
+            ".h5",
+            ".sas7bdat",
+            ".sav",
+            ".dta",
+        ),
+        "read it with pandas and save it with frame.to_parquet, or give Dataset.from_frame",
+    ),
+    **dict.fromkeys(
+        (".npy", ".npz", ".mat"), "read it with NumPy or SciPy and give Dataset.from_arrays"
+    ),
+    **dict.fromkeys((".zip", ".tar", ".bz2", ".xz", ".7z", ".zst"), "unpack it first"),
+}
+"""What to do with other kinds of file, by their ending."""
+
+
+def _kind_error(path: Path) -> ShoalError:
+    advice = _ELSEWHERE.get(
+        path.suffix.lower(), "if it is a table in text, rename it to .csv or .tsv"
+    )
+    return ShoalError(f"{str(path)!r} must be a file {KINDS}; {advice}")
 
 
 def _check_header(names: list[str], file: str) -> None:
     """The first row must name columns, each once."""
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t|"):
-        mark = next(m for m in ";\t|" if m in names[0])
-        raise ShoalError(f"{file} seems to be separated by {mark!r}; pass separator={mark!r}")
     # Columns called 0, 1, 2, … are what pandas writes for an array.
     if all(map(_is_number, names)) and names != [str(i) for i in range(len(names))]:
         raise ShoalError(

@@ -13,7 +13,7 @@ from shoal.data.assemble import cut, finish
 from shoal.data.columns import MOST_LEVELS, Column, fit_encoder, read_columns
 from shoal.data.part import PARTS
 from shoal.data.targets import Target, Task, read_more, read_target
-from shoal.errors import ShoalError, unknown
+from shoal.errors import ShoalError, counted, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def from_frame(
         ys,
         name=name,
         source=source,
-        target=", ".join(targets),
+        target=_joined(targets),
         features=encoder.features,
         preprocessing=encoder,
         columns=columns,
@@ -160,9 +160,9 @@ def _target_values(frame: pd.DataFrame, targets: list[str]) -> NDArray[Any]:
         gone = frame[name].isna().to_numpy()
         if gone.any():
             raise ShoalError(
-                f"target {name!r} must have a value in every row, but is missing in {gone.sum()} "
-                f"rows, first in row {int(np.flatnonzero(gone)[0])} (counted from 0); leave those "
-                "rows out"
+                f"target {name!r} must have a value in every row, but is missing in "
+                f"{counted(int(gone.sum()), 'row')}, first in row {int(np.flatnonzero(gone)[0])} "
+                "(counted from 0); leave such rows out"
             )
         if pd.api.types.infer_dtype(frame[name]).startswith(("date", "time", "period")):
             raise ShoalError(
@@ -180,6 +180,8 @@ def _plain(values: pd.Series[Any]) -> NDArray[Any]:
     if isinstance(values.dtype, pd.CategoricalDtype) or kind == "string":
         return values.astype(object).to_numpy()
     plain = {"boolean": bool, "integer": np.int64, "floating": np.float64, "decimal": np.float64}
+    if kind == "integer" and abs(values).max() > np.iinfo(np.int64).max:
+        return values.to_numpy(dtype=np.float64)
     if kind in plain:
         return values.to_numpy(dtype=plain[kind])
     return values.to_numpy()
@@ -189,6 +191,13 @@ def _names(columns: object) -> list[str]:
     """One column or several, as a list of their names in text."""
     several = isinstance(columns, list | tuple | set | frozenset)
     return [str(c) for c in columns] if several else [str(columns)]  # type: ignore[attr-defined]
+
+
+def _joined(targets: list[str]) -> str:
+    """One name as it is; several with commas between them, and quotes where a name has one."""
+    if len(targets) == 1:
+        return targets[0]
+    return ", ".join(f'"{name}"' if "," in name else name for name in targets)
 
 
 def _quoted(targets: list[str]) -> str:
@@ -201,7 +210,9 @@ def _notes(columns: tuple[Column, ...], dropped: list[str]) -> tuple[tuple[str, 
     levels = [c for c in columns if c.kind == "level"]
     words = []
     if numbers:
-        words.append(f"{len(numbers)} numbers: median for missing ones and a flag, standardised")
+        words.append(
+            f"{counted(len(numbers), 'number')}: median for missing ones and a flag, standardised"
+        )
     if levels:
         words.append(f"{len(levels)} with levels: one-hot, missing is a level of its own")
         if max(c.levels for c in levels) >= MOST_LEVELS:

@@ -101,7 +101,7 @@ def standardise(
     """Mean and standard deviation of each target over the training rows, `(outputs,)` both.
 
     Raises:
-        ShoalError: if a target has the same value in every row.
+        ShoalError: if a target has the same value in every row, or is too large to be squared.
 
     >>> standardise(np.array([[1.0], [3.0]]))
     (array([2.]), array([1.]))
@@ -113,7 +113,14 @@ def standardise(
             f"{name} must vary to be learnt, but is {value:g} in every training row; "
             "choose another target"
         )
-    return y.mean(axis=0), y.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):  # it becomes infinite, and is reported
+        mean, scale = y.mean(axis=0), y.std(axis=0)
+    if not (np.isfinite(mean) & np.isfinite(scale) & (scale > 0)).all():
+        raise ShoalError(
+            f"{name} has values up to {np.abs(y).max():.3g}, too large or too small for a standard "
+            "deviation; give it in another unit"
+        )
+    return mean, scale
 
 
 def _as_array(values: object, name: str) -> NDArray[Any]:

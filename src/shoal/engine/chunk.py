@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from shoal.data.batching import batch_rows
 from shoal.engine.evaluate import evaluate
+from shoal.engine.instruments import channels, read
 from shoal.engine.layout import Layout, Matrix, layout_of
 from shoal.engine.member import Program
 from shoal.nn.arrays import Array
+from shoal.optim.clipping import row_norms
 
 Column = NDArray[np.float64]
 
@@ -99,6 +101,7 @@ class Task:
     Attributes:
         first, last: steps first, …, last - 1 are taken.
         evaluate_at: numbers of steps done at which the parts are evaluated.
+        read_at: steps in which the instruments are read.
         parts: which rows of each part are evaluated; None for all.
         replacement: whether batches are drawn with replacement.
     """
@@ -110,6 +113,7 @@ class Task:
     first: int
     last: int
     evaluate_at: tuple[int, ...]
+    read_at: tuple[int, ...]
     parts: dict[str, NDArray[np.int64] | None]
     replacement: bool
 
@@ -122,6 +126,7 @@ class Result:
         rows: the new state.
         loss, gradient_norm: (members, steps); the loss before each update, in training mode.
         metrics: (members, evaluations) by name, such as "valid_accuracy".
+        readings: (members, readings, channels); see `instruments`.
         diverged: step of divergence, or -1.
         seconds: processor time spent on one member.
     """
@@ -130,6 +135,7 @@ class Result:
     loss: Matrix
     gradient_norm: Matrix
     metrics: dict[str, NDArray[np.float64]]
+    readings: Matrix
     diverged: NDArray[np.int64]
     seconds: float
 
@@ -138,11 +144,13 @@ def train(task: Task) -> Result:
     """Take the steps of a task. A member whose loss is not finite is frozen before that step."""
     started = time.thread_time()
     count, steps = len(task.rows.theta), task.last - task.first
+    readings = (len(task.read_at), len(channels(task.program.network, task.program.in_shape)))
     result = Result(
         rows=task.rows.copy(),
         loss=np.full((count, steps), np.nan, np.float32),
         gradient_norm=np.full((count, steps), np.nan, np.float32),
         metrics={},
+        readings=np.full((count, *readings), np.nan, np.float32),
         diverged=np.full(count, -1),
         seconds=0.0,
     )
@@ -152,14 +160,18 @@ def train(task: Task) -> Result:
     # an overflow is no accident here: it is noticed, recorded and contained
     with np.errstate(all="ignore"):
         while step < task.last and len(live):
-            loss, norm = chunk.gradient(step)
+            watched = step in task.read_at
+            loss, norm = chunk.gradient(step, watched)
             finite = np.isfinite(loss)
             if not finite.all():
                 result.diverged[live[~finite]] = step
                 result.loss[live[~finite], step - task.first] = loss[~finite]
                 live = chunk.keep(finite, result.rows)
                 continue  # the others take this step without them
-            chunk.update(step)
+            if watched:
+                result.readings[live, task.read_at.index(step)] = chunk.watched_update(step)
+            else:
+                chunk.update(step)
             result.loss[live, step - task.first] = loss
             result.gradient_norm[live, step - task.first] = norm
             step += 1
@@ -204,11 +216,15 @@ class _Chunk:
         return live
 
     def store(self, home: Rows) -> None:
-        """Write the state back to where it came from."""
-        home[self.live] = self.rows
+        """Write the state back to where it came from, if it lies elsewhere."""
+        if self.rows is not home:
+            home[self.live] = self.rows
 
-    def gradient(self, step: int) -> tuple[Array, Array]:
-        """Loss of the step's batch, and the norm of its gradient, which lies in `gradients`."""
+    def gradient(self, step: int, watched: bool = False) -> tuple[Array, Array]:
+        """Loss of the step's batch, and the norm of its gradient, which lies in `gradients`.
+
+        If the step is watched, `outputs` holds what each layer put out.
+        """
         program, network = self.task.program, self.task.program.network
         part = self.data.train
         batches = [
@@ -218,12 +234,15 @@ class _Chunk:
         x = self._per_member([part.x[rows] for rows in batches])
         y = self._per_member([part.y[rows] for rows in batches])
         noise = self._noise(step, x.shape[1])
-        outputs, caches = network.forward(self.params, x, training=True, noise=noise)
+        self.outputs: list[Array] | None = [] if watched else None
+        outputs, caches = network.forward(
+            self.params, x, training=True, noise=noise, outputs=self.outputs
+        )
         loss, cache = program.loss.forward(outputs, y)
         _, grads = network.backward(self.params, caches, program.loss.backward(cache))
         self.layout.join(grads, self.gradients)
         self.new_running = network.running(self.params, caches) if self.layout.running else []
-        self.norm = np.sqrt(np.vecdot(self.gradients, self.gradients))
+        self.norm = row_norms(self.gradients)
         return loss, self.norm
 
     def update(self, step: int) -> None:
@@ -232,7 +251,7 @@ class _Chunk:
         theta, g = self.rows.theta, self.gradients
         lr = self.numbers.lr[step - self.task.first][:, None]
         if program.clips:
-            clip = np.minimum(self.numbers.clip_norm / np.maximum(self.norm, 1e-30), 1)
+            clip = np.minimum(self.numbers.clip_norm / np.maximum(self.norm, np.float32(1e-30)), 1)
             g *= clip[:, None].astype(np.float32)
         if program.decays:
             decay = self.numbers.weight_decay[:, None]
@@ -246,6 +265,23 @@ class _Chunk:
         theta += delta
         if self.layout.running:
             self.layout.join_running(self.new_running, self.rows.running)
+
+    def watched_update(self, step: int) -> Matrix:
+        """Update, and read the instruments, (members, channels)."""
+        program, weights = self.task.program, slice(0, self.layout.weights)
+        gradient = self.gradients[:, weights].copy()  # clipping and decay change it in place
+        before = self.rows.theta[:, weights].copy()
+        self.update(step)
+        outputs, self.outputs = self.outputs or [], None
+        return read(
+            channels(program.network, program.in_shape),
+            program.network,
+            self.layout,
+            outputs,
+            gradient,
+            before,
+            self.rows.theta[:, weights],
+        )
 
     def evaluate(self, result: Result, column: int) -> NDArray[np.bool_]:
         """Evaluate the parts; true for members whose losses are finite."""

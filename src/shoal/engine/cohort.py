@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shoal.data.batching import steps_per_epoch
 from shoal.engine.chunk import DataSource, Numbers, Result, Rows, Task
+from shoal.engine.instruments import channels, reading_steps
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Member, Program
 from shoal.nn.arrays import Array
@@ -24,7 +25,10 @@ class Record:
         loss, gradient_norm: (members, steps).
         evaluated_at: steps done at each evaluation.
         metrics: (members, evaluations) by name.
+        read_at: steps, counted from 0, in which the instruments are read.
+        readings: (members, readings, channels); see `instruments.channels`.
         diverged: step of divergence, or -1.
+        dropped: step after which it was taken out of training, or -1.
         seconds: processor time spent on each member.
     """
 
@@ -32,7 +36,10 @@ class Record:
     gradient_norm: NDArray[np.float32]
     evaluated_at: NDArray[np.int64]
     metrics: dict[str, NDArray[np.float64]]
+    read_at: NDArray[np.int64]
+    readings: NDArray[np.float32]
     diverged: NDArray[np.int64]
+    dropped: NDArray[np.int64]
     seconds: NDArray[np.float64]
 
 
@@ -43,6 +50,7 @@ class Cohort:
         index: which members of the run these are, sorted by seed so that neighbours share batches.
         rows: their state.
         record: their history.
+        channels: what the instruments can read.
         step: steps done.
         total: steps to do.
         steps_per_epoch: steps in which every training row is seen once.
@@ -58,7 +66,9 @@ class Cohort:
         steps: int | None,
         epochs: int | None,
         evaluate_every: int,
+        evaluate_at: Sequence[int],
         metrics: Sequence[str],
+        instruments: bool | Sequence[int] = False,
     ) -> None:
         self.program = program
         self.index = np.array(sorted(index, key=lambda i: (members[i].seed, i)))
@@ -68,15 +78,21 @@ class Cohort:
         self.total = steps if steps is not None else (epochs or 0) * self.steps_per_epoch
         self.step = 0
         stride = evaluate_every * self.steps_per_epoch
-        evaluated_at = sorted({*range(stride, self.total + 1, stride), self.total})
+        asked = [step for step in evaluate_at if step < self.total]
+        evaluated_at = sorted({*range(stride, self.total + 1, stride), *asked, self.total})
         self.rows = self._first_rows()
         count = len(self.members)
+        read_at = reading_steps(self.total, instruments)
+        self.channels = channels(program.network, program.in_shape)
         self.record = Record(
             loss=np.full((count, self.total), np.nan, np.float32),
             gradient_norm=np.full((count, self.total), np.nan, np.float32),
             evaluated_at=np.array(evaluated_at),
             metrics={name: np.full((count, len(evaluated_at)), np.nan) for name in metrics},
+            read_at=read_at,
+            readings=np.full((count, len(read_at), len(self.channels)), np.nan, np.float32),
             diverged=np.full(count, -1),
+            dropped=np.full(count, -1),
             seconds=np.zeros(count),
         )
 
@@ -101,8 +117,8 @@ class Cohort:
 
     @property
     def live(self) -> NDArray[np.int64]:
-        """Rows that have not diverged."""
-        return np.flatnonzero(self.record.diverged < 0)
+        """Rows that are still training: neither diverged nor dropped."""
+        return np.flatnonzero((self.record.diverged < 0) & (self.record.dropped < 0))
 
     def params(self, which: Any = slice(None)) -> list[dict[str, Array]]:
         """The arrays of each layer of some members."""
@@ -129,6 +145,7 @@ class Cohort:
             first=self.step,
             last=last,
             evaluate_at=tuple(int(s) for s in self._evaluations(last)),
+            read_at=tuple(int(s) for s in self.record.read_at[self._readings(last)]),
             parts=parts,
             replacement=replacement,
         )
@@ -141,6 +158,7 @@ class Cohort:
         record.gradient_norm[which, self.step : last] = result.gradient_norm
         record.diverged[which] = result.diverged
         record.seconds[which] += result.seconds
+        record.readings[which, self._readings(last)] = result.readings
         columns = np.searchsorted(record.evaluated_at, self._evaluations(last))
         for name, values in result.metrics.items():
             if name not in record.metrics:
@@ -152,6 +170,11 @@ class Cohort:
     def _evaluations(self, last: int) -> NDArray[np.int64]:
         at = self.record.evaluated_at
         return at[(at > self.step) & (at <= last)]
+
+    def _readings(self, last: int) -> slice:
+        """Which readings fall into the steps up to `last`."""
+        first, end = np.searchsorted(self.record.read_at, [self.step, last])
+        return slice(int(first), int(end))
 
     def _numbers(self, which: NDArray[np.int64], last: int) -> Numbers:
         recipes = [self.members[i].recipe for i in which]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engine.cohort import Cohort
-from shoal.engine.member import Member
+from shoal.engine.instruments import INSTRUMENTS
+from shoal.engine.member import Member, Program
 from shoal.errors import ShoalError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from shoal.engine.diagnosis import Finding
 
 PER_STEP = ("loss", "gradient_norm")
 
@@ -37,6 +40,8 @@ class History:
 
     Every step: "loss" (of the batch, before the update, in training mode) and "gradient_norm".
     Every evaluation: "train_loss", "valid_accuracy" and so on, in evaluation mode.
+    With `instruments`, now and then, in every layer: "output_std", "dead_units", "gradient_norm"
+    and so on; see `reading`.
     """
 
     def __init__(self, members: Sequence[Member], cohorts: Sequence[Cohort]) -> None:
@@ -57,12 +62,22 @@ class History:
     @property
     def diverged(self) -> NDArray[np.int64]:
         """Step at which each member diverged, or -1."""
-        return np.array([c.record.diverged[row] for c, row in self._each()])
+        return self._gathered(lambda cohort: cohort.record.diverged)
+
+    @property
+    def steps_per_epoch(self) -> NDArray[np.int64]:
+        """Steps in which each member sees every training row once."""
+        return self._gathered(lambda cohort: cohort.steps_per_epoch)
+
+    @property
+    def dropped(self) -> NDArray[np.int64]:
+        """Step after which each member was taken out by `Trainer.drop`, or -1."""
+        return self._gathered(lambda cohort: cohort.record.dropped)
 
     @property
     def seconds(self) -> NDArray[np.float64]:
         """Processor seconds spent on each member."""
-        return np.array([c.record.seconds[row] for c, row in self._each()])
+        return self._gathered(lambda cohort: cohort.record.seconds)
 
     def curve(self, member: int, name: str) -> Curve:
         """One quantity of one member, up to where training has come.
@@ -74,9 +89,7 @@ class History:
         Raises:
             ShoalError: no such member or quantity.
         """
-        if member not in self._place:
-            raise ShoalError(f"member={member} must be a number from 0 to {len(self.members) - 1}")
-        cohort, row = self._place[member]
+        cohort, row = self._at(member)
         record = cohort.record
         if name in PER_STEP:
             # the value before an update belongs to the weights that `step` updates have made
@@ -87,13 +100,107 @@ class History:
         return Curve(record.evaluated_at[done], record.metrics[name][row, done])
 
     def final(self, name: str) -> NDArray[np.float64]:
-        """The last value of a metric for each member; NaN for a diverged one."""
+        """The last value of a metric for each member; NaN for one that diverged or was dropped."""
         values = np.full(len(self.members), np.nan)
-        for i in np.flatnonzero(self.diverged < 0).tolist():
+        for i in np.flatnonzero((self.diverged < 0) & (self.dropped < 0)).tolist():
             curve = self.curve(i, name).values
             if len(curve):
                 values[i] = curve[-1]
         return values
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of what was read in the layers; empty for a run without instruments."""
+        read = (cohort for cohort in self._cohorts if len(cohort.record.read_at))
+        found = {channel.name for cohort in read for channel in cohort.channels}
+        return tuple(name for name in INSTRUMENTS if name in found)
+
+    def layers(self, member: int) -> tuple[str, ...]:
+        """Names of the layers of a member that instruments look at, such as "2 ReLU".
+
+        Layers with parameters and activations are numbered from 1; those that only reshape, pool
+        or drop are left out.
+
+        Raises:
+            ShoalError: no such member.
+        """
+        cohort, _ = self._at(member)
+        return tuple(dict.fromkeys(channel.layer for channel in cohort.channels))
+
+    def readable(self, member: int, layer: str) -> tuple[str, ...]:
+        """Names of the instruments that suit a layer of a member.
+
+        Raises:
+            ShoalError: no such member or layer.
+        """
+        cohort, _ = self._at(member)
+        if layer not in self.layers(member):
+            raise unknown("layer", layer, self.layers(member))
+        return tuple(channel.name for channel in cohort.channels if channel.layer == layer)
+
+    def reading(self, member: int, layer: str, name: str) -> Curve:
+        """What an instrument read in one layer of a member, up to where training has come.
+
+        Args:
+            member: number of the member in `members`.
+            layer: one of `layers(member)`.
+            name: one of `instruments`, if it suits the layer: "output_mean", "output_std",
+                "batch_std" (over the batch, the mean of all units), "unit_std" (over units, the
+                mean of all rows), "zeros" and "dead_units" (shares, after ReLU), "saturated" (a
+                share, after sigmoid and tanh), "gradient_norm", "weight_norm" and "update_ratio"
+                (of the layer's weights).
+
+        Returns:
+            Values by the number of updates that the weights had seen; NaN from divergence on.
+
+        Raises:
+            ShoalError: no such member or layer, or an instrument that does not suit the layer.
+        """
+        cohort, row = self._at(member)
+        if not len(cohort.record.read_at):
+            raise ShoalError("this run has no instruments; train with instruments=True")
+        self.readable(member, layer)
+        columns = {c.name: i for i, c in enumerate(cohort.channels) if c.layer == layer}
+        if name not in columns:
+            raise unknown(f"instrument of layer {layer!r}", name, columns)
+        record = cohort.record
+        done = record.read_at < cohort.step
+        return Curve(record.read_at[done], record.readings[row, done, columns[name]])
+
+    def instruments_frame(self) -> pd.DataFrame:
+        """All readings as a tidy table: one row per member, step, layer and instrument.
+
+        Returns:
+            Columns arm, seed, member, step, layer, kind ("ReLU"), name, value.
+        """
+        import pandas as pd
+
+        rows = []
+        for i, member in enumerate(self.members):
+            cohort, row = self._place[i]
+            done = cohort.record.read_at < cohort.step
+            steps, values = cohort.record.read_at[done], cohort.record.readings[row, done]
+            rows += [
+                (member.arm, member.seed, i, step, c.layer, c.kind, c.name, values[at, column])
+                for column, c in enumerate(cohort.channels)
+                for at, step in enumerate(steps)
+            ]
+        columns = ["arm", "seed", "member", "step", "layer", "kind", "name", "value"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def diagnose(self) -> list[Finding]:
+        """What went wrong, in which layers, since when, and what to try; empty if nothing did.
+
+        Best with instruments; without them only losses and evaluations are looked at. The rules
+        are in docs/diagnosis.md.
+        """
+        from shoal.engine.diagnosis import diagnose
+
+        return diagnose(self)
+
+    def program(self, member: int) -> Program:
+        """What a member has in common with its cohort: network, loss and so on."""
+        return self._at(member)[0].program
 
     def to_frame(self, names: Sequence[str] | None = None) -> pd.DataFrame:
         """A tidy table: one row per member, step and quantity.
@@ -126,5 +233,16 @@ class History:
             }
         )
 
-    def _each(self) -> Iterator[tuple[Cohort, int]]:
-        return (self._place[i] for i in range(len(self.members)))
+    def _at(self, member: int) -> tuple[Cohort, int]:
+        """Where a member is."""
+        if member not in self._place:
+            raise ShoalError(f"member={member} must be a number from 0 to {len(self.members) - 1}")
+        return self._place[member]
+
+    def _gathered(self, of: Callable[[Cohort], Any]) -> NDArray[Any]:
+        """A number of each member, from what the cohorts know of theirs."""
+        parts = [np.broadcast_to(of(cohort), len(cohort.index)) for cohort in self._cohorts]
+        values = np.empty(len(self.members), parts[0].dtype)
+        for cohort, part in zip(self._cohorts, parts, strict=True):
+            values[cohort.index] = part
+        return values

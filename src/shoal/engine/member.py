@@ -34,6 +34,11 @@ class Member:
             raise ShoalError(f"arm={self.arm!r} must be text, such as 'SGD'")
         if not isinstance(self.recipe, Recipe):
             raise ShoalError(f"recipe={self.recipe!r} of arm {self.arm!r} must be a Recipe")
+        if self.recipe.is_space:
+            raise ShoalError(
+                f"the recipe of arm {self.arm!r} has distributions in it, so it is a search space; "
+                "give it to shoal.search"
+            )
         check_number("seed", self.seed, least=0, whole=True)
         object.__setattr__(self, "seed", int(self.seed))  # NumPy's whole numbers are no JSON
 
@@ -63,6 +68,8 @@ class Program:
 def program_of(recipe: Recipe, in_shape: Shape, outputs: int, task: str) -> Program:
     """The program of a recipe on data of these sizes."""
     network = recipe.network.bind(in_shape, outputs)
+    if not any(p.trained for layer in network.parameters(in_shape) for p in layer.values()):
+        raise ShoalError(f"{recipe.network!r} has nothing to train; let it end with Affine()")
     return Program(
         network=Network(tuple(_without_numbers(layer) for layer in network.layers)),
         rule=type(recipe.optimizer),
@@ -72,6 +79,36 @@ def program_of(recipe: Recipe, in_shape: Shape, outputs: int, task: str) -> Prog
         clips=recipe.clip_norm is not None,
         in_shape=in_shape,
     )
+
+
+def check_batches(program: Program, rows: int, steps: int, replacement: bool) -> None:
+    """Require that every batch is large enough for every layer.
+
+    Args:
+        program: the network and the size of its batches.
+        rows: of the training part.
+        steps: of the run; one that ends before the last batch of an epoch never sees it.
+        replacement: whether batches are drawn with replacement, which makes all equally large.
+
+    Raises:
+        ShoalError: a layer that normalises over the batch gets a batch of one row.
+    """
+    size = program.batch_size
+    last = 0 if replacement or steps * size < rows else rows % size
+    network, shapes = program.network, program.network.shapes(program.in_shape)
+    for layer, shape in zip(network.layers, shapes, strict=False):
+        least = layer.least_rows(shape)
+        if size >= least and (last == 0 or last >= least):
+            continue
+        fitting = [b for b in range(least, rows + 1) if rows % b == 0 or rows % b >= least]
+        advice = f"batch_size={min(fitting, key=lambda b: abs(b - size))}" if fitting else "none"
+        what = (
+            f"leaves a last batch of {last} (of {rows} rows)" if size >= least else "is too small"
+        )
+        raise ShoalError(
+            f"batch_size={size} {what}, but {type(layer).__name__} must see at least {least} rows "
+            f"at a time; take another, such as {advice}"
+        )
 
 
 def _without_numbers(layer: Layer) -> Layer:

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from shoal.errors import ShoalError, check_number, unknown
+from shoal.distributions import (
+    DISTRIBUTIONS,
+    Choice,
+    Distribution,
+    holds_distribution,
+    is_distribution,
+    variants,
+)
+from shoal.errors import ShoalError, check_choice, check_number, unknown
 from shoal.nn import (
     ACTIVATIONS,
     LOSSES,
     Affine,
+    AvgPool2D,
     BatchNorm,
+    Conv2D,
     Dropout,
     Flatten,
     Layer,
     Loss,
+    MaxPool2D,
     MeanSquaredError,
     Network,
+    NetworkSpace,
     SoftmaxCrossEntropy,
+    as_convnet,
     as_mlp,
+    convnet,
     mlp,
 )
-from shoal.nn.init import check_init
+from shoal.nn.init import Equal, Init, check_init
 from shoal.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 
 LAYERS: dict[str, type[Layer]] = {
-    kind.__name__: kind for kind in (Affine, BatchNorm, Dropout, Flatten, *ACTIVATIONS.values())
+    kind.__name__: kind
+    for kind in (
+        *(Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D),
+        *ACTIVATIONS.values(),
+    )
 }
 """The names that TOML files use."""
 
@@ -43,7 +62,7 @@ class Recipe:
         optimizer: an update rule with its learning rate.
         schedule: how the learning rate changes; None keeps it.
         init: "auto" (He before ReLU, Xavier before sigmoid, tanh and the output), "he", "xavier",
-            "lecun", "zeros", or a standard deviation.
+            "lecun", "zeros", a standard deviation, or `Equal(value)` for equal weights.
         weight_decay: λ ≥ 0; adds λ/2 · ‖W‖² for weights, not for biases, γ and β. (AdamW:
             decoupled, θ ← θ - η λ θ.) The loss reported does not contain it.
         loss: "auto" (cross-entropy for classes, mean squared error for regression),
@@ -66,7 +85,7 @@ class Recipe:
     optimizer: Optimizer
     _: KW_ONLY
     schedule: Schedule | None = None
-    init: str | float = "auto"
+    init: Init = "auto"
     weight_decay: float = 0.0
     loss: str = "auto"
     batch_size: int = 128
@@ -81,8 +100,7 @@ class Recipe:
             _check_kind("schedule", self.schedule, Schedule, "a Schedule, such as shoal.Cosine()")
         check_init(self.init)
         check_number("weight_decay", self.weight_decay, least=0)
-        if self.loss not in ("auto", *LOSSES):
-            raise unknown("loss", self.loss, ["auto", *LOSSES])
+        check_choice("loss", self.loss, ["auto", *LOSSES])
         check_number("batch_size", self.batch_size, least=1, whole=True)
         if self.clip_norm is not None:
             check_number("clip_norm", self.clip_norm, above=0)
@@ -94,6 +112,11 @@ class Recipe:
             if getattr(self, f.name) != f.default
         ]
         return f"Recipe({', '.join([repr(self.network), repr(self.optimizer), *changed])})"
+
+    @property
+    def is_space(self) -> bool:
+        """Whether there are distributions in it, so that it is not one recipe but many."""
+        return holds_distribution(self)
 
     def loss_for(self, task: str) -> Loss:
         """The loss to train on data for "classification" or "regression".
@@ -129,6 +152,8 @@ class Recipe:
         values["optimizer"] = _kind(values["optimizer"], OPTIMIZERS, f"{where}.optimizer")
         if values.get("schedule") is not None:
             values["schedule"] = _kind(values["schedule"], SCHEDULES, f"{where}.schedule")
+        if "init" in values:
+            values["init"] = _start(values["init"], f"{where}.init")
         recipe: Recipe = _make(cls, values, where)
         return recipe
 
@@ -177,8 +202,9 @@ class Recipe:
 
 
 def _check_kind(name: str, value: object, kind: type, wanted: str) -> None:
-    if not isinstance(value, kind):
-        raise ShoalError(f"{name}={value!r} must be {wanted}")
+    for each in variants(value) if isinstance(value, Choice) else (value,):
+        if not isinstance(each, kind):
+            raise ShoalError(f"{name}={each!r} must be {wanted}")
 
 
 def _python(value: Any) -> Any:
@@ -187,7 +213,7 @@ def _python(value: Any) -> Any:
         return value.item()
     if isinstance(value, tuple):
         return tuple(map(_python, value))
-    if isinstance(value, Network | Layer | Optimizer | Schedule):
+    if isinstance(value, Network | Layer | Optimizer | Schedule | Equal):
         return replace(value, **{f.name: _python(getattr(value, f.name)) for f in fields(value)})
     return value
 
@@ -202,14 +228,24 @@ def _names(kind: type) -> list[str]:
 
 def _plain(value: Any) -> Any:
     """Dataclasses as tables with their kind; of a recipe and a layer only what is not default."""
+    if isinstance(value, Distribution):
+        listed = value.ends if isinstance(value, Choice) else value.arguments
+        return {value.name: [_plain(each) for each in listed]}
+    if isinstance(value, NetworkSpace):
+        return {name: _plain(setting) for name, setting in value.settings}
     if isinstance(value, Network):
-        return as_mlp(value) or {"layers": [_plain(layer) for layer in value.layers]}
+        plain = as_mlp(value) or as_convnet(value)
+        if plain is None:
+            return {"layers": [_plain(layer) for layer in value.layers]}
+        return {name: _plain(setting) for name, setting in plain.items()}
+    if isinstance(value, Equal):
+        return {"equal": _plain(value.value)}
     if isinstance(value, Optimizer | Schedule):
         kept = fields(value)
     elif isinstance(value, Recipe | Layer):
         kept = tuple(f for f in fields(value) if getattr(value, f.name) != _default(f))
     else:
-        return list(value) if isinstance(value, tuple) else value
+        return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
     return {
         "kind": type(value).__name__,
         **{f.name: _plain(getattr(value, f.name)) for f in kept},
@@ -217,20 +253,25 @@ def _plain(value: Any) -> Any:
 
 
 def _network(plain: Any, where: str) -> Network:
+    if is_distribution(plain):
+        chosen: Network = _choice(plain, where, _network)
+        return chosen
     if not isinstance(plain, Mapping):
         raise ShoalError(f"{where}={plain!r} must be a table, such as {{ hidden = [100, 100] }}")
     if "layers" not in plain:
-        known = ["hidden", "activation", "batch_norm", "dropout"]
+        make = convnet if "filters" in plain else mlp
+        known = list(signature(make).parameters)
         for key in plain:
             if key not in known:
                 raise unknown(f"key in {where}:", key, [*known, "layers"])
-        if "hidden" not in plain:
+        if make is mlp and "hidden" not in plain:
             raise ShoalError(f"{where}: hidden is missing; such as hidden = [100, 100]")
-        network: Network = _located(where, lambda: mlp(**plain))
+        settings = {key: _value(value, f"{where}.{key}") for key, value in plain.items()}
+        network: Network = _located(where, lambda: make(**settings))
         return network
     for key in plain:
         if key != "layers":
-            raise ShoalError(f"{where}: {key} does not go with layers; it belongs to hidden")
+            raise ShoalError(f"{where}: {key} does not go with layers; give one of the two")
     if not isinstance(plain["layers"], list):
         raise ShoalError(f"{where}.layers={plain['layers']!r} must be a list of tables")
     layers = [
@@ -240,10 +281,56 @@ def _network(plain: Any, where: str) -> Network:
     return stack
 
 
+def _value(plain: Any, where: str) -> Any:
+    """A setting: a distribution from its table, also inside a list; anything else as it is."""
+    if is_distribution(plain):
+        ((name, arguments),) = plain.items()
+        if not isinstance(arguments, list):
+            raise ShoalError(f"{where}: {name}={arguments!r} must be a list, such as [0.1, 0.9]")
+        if name == Choice.name:
+            return _choice(plain, where, _value)
+        arguments = [_value(argument, where) for argument in arguments]
+        return _located(where, lambda: DISTRIBUTIONS[name](*arguments))
+    return [_value(each, where) for each in plain] if isinstance(plain, list) else plain
+
+
+def _choice(plain: Mapping[str, Any], where: str, read: Callable[[Any, str], Any]) -> Any:
+    """A choice among options that `read` reads: { choice = [ … ] }, or its options at once."""
+    ((name, options),) = plain.items()
+    if name != Choice.name:
+        raise ShoalError(f"{where}={dict(plain)!r}: only a choice can stand here")
+    if not isinstance(options, list):
+        raise ShoalError(f"{where}: choice={options!r} must be a list of options")
+    read_options = [read(option, f"{where}[{i}]") for i, option in enumerate(options)]
+    return _located(where, lambda: DISTRIBUTIONS[name](read_options))
+
+
+def _start(plain: Any, where: str) -> Any:
+    """How weights start: { equal = 0.5 }, a choice among starts, or any other setting."""
+    if is_distribution(plain) and Choice.name in plain:
+        return _choice(plain, where, _start)
+    if isinstance(plain, Mapping) and not is_distribution(plain):
+        return _equal(plain, where)
+    return _value(plain, where)
+
+
+def _equal(plain: Mapping[str, Any], where: str) -> Equal:
+    """The start of a table { equal = 0.5 }."""
+    for key in plain:
+        if key != "equal":
+            raise unknown(f"key in {where}:", key, ["equal"])
+    if not plain:
+        raise ShoalError(f"{where}={{}} must be a name, a number, or {{ equal = 0.5 }}")
+    equal: Equal = _located(where, lambda: Equal(_value(plain["equal"], f"{where}.equal")))
+    return equal
+
+
 def _kind(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
     """The object of a table {kind = "...", …}; a name alone takes all defaults."""
     if isinstance(plain, str):
         plain = {"kind": plain}
+    if is_distribution(plain):
+        return _choice(plain, where, lambda option, at: _kind(option, kinds, at))
     if not isinstance(plain, Mapping) or "kind" not in plain:
         example = next(iter(kinds))
         raise ShoalError(f'{where}={plain!r} must be a table with kind = "{example}" or another')
@@ -262,6 +349,7 @@ def _make(kind: type, values: Mapping[str, Any], where: str) -> Any:
     for key in values:
         if key not in names:
             raise unknown(f"key in {where}:", key, names)
+    values = {key: _value(value, f"{where}.{key}") for key, value in values.items()}
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     missing = [
         f.name

@@ -25,7 +25,8 @@ from shoal.engine.cohort import Cohort
 from shoal.engine.evaluate import METRICS
 from shoal.engine.executor import Workers, chunk_size, cut
 from shoal.engine.history import History
-from shoal.engine.member import Member, Program, make_members, program_of
+from shoal.engine.instruments import check_instruments
+from shoal.engine.member import Member, Program, check_batches, make_members, program_of
 from shoal.engine.recipe import Recipe
 from shoal.engine.shoal import Shoal
 from shoal.errors import ShoalError, check_choice, check_number
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 0.3
 STATE = "state.safetensors"
-FORMAT = 1
+FORMAT = 2
 
 
 class Trainer:
@@ -54,8 +55,12 @@ class Trainer:
             share weights' draws, batches and dropout masks.
         sampling: "epochs" (permuted; the last partial batch counts) or "replacement".
         evaluate_every: epochs between two evaluations; there is always one at the end.
+        evaluate_at: numbers of steps after which to evaluate besides.
         evaluate_parts: which parts are evaluated.
         evaluate_rows: at most this many rows of each part, drawn once; None for all.
+        instruments: whether to read activations, gradients and updates of every layer now and
+            then (see `History.reading`), or in which steps, counted from 0. Other numbers do not
+            depend on it.
         threads: None for one per processor. The numbers do not depend on it.
         chunk: members in a chunk; None to choose. The numbers do not depend on it.
         executor: any concurrent.futures executor, instead of threads.
@@ -91,8 +96,10 @@ class Trainer:
         seeds: int | Sequence[int] = 1,
         sampling: str = "epochs",
         evaluate_every: int = 1,
+        evaluate_at: Sequence[int] = (),
         evaluate_rows: int | None = 10_000,
         evaluate_parts: Sequence[str] = PARTS,
+        instruments: bool | Sequence[int] = False,
         threads: int | None = None,
         chunk: int | None = None,
         executor: Executor | None = None,
@@ -110,6 +117,8 @@ class Trainer:
         )
         check_choice("sampling", sampling, ("epochs", "replacement"))
         check_number("evaluate_every", evaluate_every, least=1, whole=True)
+        for value in evaluate_at:
+            check_number("evaluate_at", value, least=1, whole=True)
         for name, value in (
             ("threads", threads),
             ("chunk", chunk),
@@ -118,6 +127,7 @@ class Trainer:
             if value is not None:
                 check_number(name, value, least=1, whole=True)
         check_number("checkpoint_seconds", checkpoint_seconds, least=0)
+        watched = check_instruments(instruments)
         if executor is not None and not isinstance(executor, Executor):
             raise ShoalError(f"executor={executor!r} must be a concurrent.futures executor")
         for callback in callbacks:
@@ -138,8 +148,10 @@ class Trainer:
             "epochs": epochs,
             "sampling": sampling,
             "evaluate_every": evaluate_every,
+            "evaluate_at": list(evaluate_at),
             "evaluate_rows": evaluate_rows,
             "evaluate_parts": list(evaluate_parts),
+            "instruments": watched if isinstance(watched, bool) else list(watched),
         }
         self._cohorts = [
             Cohort(
@@ -150,12 +162,16 @@ class Trainer:
                 steps=steps,
                 epochs=epochs,
                 evaluate_every=evaluate_every,
+                evaluate_at=evaluate_at,
                 metrics=[f"{part}_{m}" for part in self._parts for m in METRICS[data.task]],
+                instruments=watched,
             )
             for program, index in _groups(self.members, data).items()
         ]
+        for cohort in self._cohorts:
+            check_batches(cohort.program, len(data.train), cohort.total, self._replacement)
         self.history = History(self.members, self._cohorts)
-        self.shoal = Shoal(self.members, self._cohorts, data.task)
+        self.shoal = Shoal(self.members, self._cohorts, data)
         self._folder = None if folder is None else Path(folder)
         self._checkpoint_seconds = checkpoint_seconds
         self._saved_at = time.monotonic()
@@ -197,8 +213,8 @@ class Trainer:
 
     @property
     def done(self) -> bool:
-        """Whether every member has done all its steps or diverged."""
-        return all(c.step == c.total for c in self._cohorts)
+        """Whether training has come to its end."""
+        return self._reached([cohort.total for cohort in self._cohorts])
 
     def step(self, count: int = 1) -> Self:
         """Let every member take some steps."""
@@ -217,20 +233,48 @@ class Trainer:
         """Ask `run` to end after the steps now under way; callbacks may call it."""
         self._stopping = True
 
-    def run(self) -> Self:
-        """Train to the end.
+    def drop(self, members: Sequence[int]) -> Self:
+        """Take members out of training for good; what they did stays in the history.
+
+        The others do not notice: no number of theirs depends on who trains beside them.
+
+        Args:
+            members: their numbers in `members`.
+
+        Raises:
+            ShoalError: no such member.
+        """
+        gone = set(members)
+        for number in gone:
+            if not 0 <= number < len(self.members):
+                raise ShoalError(f"member={number} must be from 0 to {len(self.members) - 1}")
+        for cohort in self._cohorts:
+            rows = np.isin(cohort.index, list(gone)) & (cohort.record.dropped < 0)
+            cohort.record.dropped[rows] = cohort.step
+        return self
+
+    def run(self, until: int | None = None) -> Self:
+        """Train to the end, or to an earlier point.
+
+        Args:
+            until: epochs (steps, if the run was asked for in steps) after which to stop, counted
+                from the start of training; None for the end.
 
         Ctrl-C ends the steps under way and saves if there is a folder; `interrupted` is then true,
         and `history` and `shoal` hold what was reached. A second Ctrl-C raises at once.
         """
+        if until is not None:
+            check_number("until", until, least=1, whole=True)
+        ends = [self._end(cohort, until) for cohort in self._cohorts]
         self._stopping = False
         try:
             with _interrupts(self.stop) as seen, self._workers() as workers:
                 self._tell("on_start")
                 stride = 1.0
-                while not (self.done or self._stopping):
+                while not (self._reached(ends) or self._stopping):
                     started = time.monotonic()
-                    self._round(workers, self._targets(stride))
+                    targets = zip(self._targets(stride), ends, strict=True)
+                    self._round(workers, [min(target, end) for target, end in targets])
                     self._tell("on_round")
                     self._checkpoint(every=self._checkpoint_seconds)
                     seconds = max(time.monotonic() - started, 1e-4)
@@ -240,6 +284,16 @@ class Trainer:
         finally:
             self._tell("on_end")
         return self
+
+    def _end(self, cohort: Cohort, until: int | None) -> int:
+        """The step at which a cohort has come `until` epochs, or steps, far."""
+        if until is None:
+            return cohort.total
+        in_epochs = self._settings["epochs"] is not None
+        return min(cohort.total, until * (cohort.steps_per_epoch if in_epochs else 1))
+
+    def _reached(self, ends: Sequence[int]) -> bool:
+        return all(cohort.step >= end for cohort, end in zip(self._cohorts, ends, strict=True))
 
     def _checkpoint(self, every: float = 0.0) -> None:
         """Save, if there is a folder and the last time was long enough ago."""
@@ -382,7 +436,9 @@ def _arrays(cohort: Cohort) -> dict[str, Any]:
         **{f"slots/{name}": slot for name, slot in rows.slots.items()},
         "loss": record.loss,
         "gradient_norm": record.gradient_norm,
+        "readings": record.readings,
         "diverged": record.diverged,
+        "dropped": record.dropped,
         "seconds": record.seconds,
         **{f"metrics/{name}": values for name, values in record.metrics.items()},
     }
@@ -402,8 +458,9 @@ def _epoch_end(cohort: Cohort) -> int:
 def _interrupts(stop: Any) -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into a call of `stop`; the second raises as usual."""
     seen = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield seen  # only the main thread hears signals
+    heard = threading.current_thread() is threading.main_thread()  # only there signals come
+    if not heard or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nohup, and jobs with &
+        yield seen
         return
 
     def hear(number: int, frame: Any) -> None:

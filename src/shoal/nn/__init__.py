@@ -6,13 +6,18 @@ Mathematics only: pure functions of arrays, which keep no state and change nothi
 from shoal.nn.activations import ACTIVATIONS, GELU, Activation, LeakyReLU, ReLU, Sigmoid, Tanh
 from shoal.nn.affine import Affine
 from shoal.nn.batch_norm import BatchNorm
+from shoal.nn.conv import Conv2D
+from shoal.nn.convnet import as_convnet, convnet
 from shoal.nn.dropout import Dropout
 from shoal.nn.flatten import Flatten
 from shoal.nn.gradients import GradientCheck, check_gradients, numerical_gradient
-from shoal.nn.init import standard_deviation
+from shoal.nn.init import Equal, standard_deviation
 from shoal.nn.layer import Layer, Parameter
 from shoal.nn.losses import LOSSES, Loss, MeanSquaredError, SoftmaxCrossEntropy
-from shoal.nn.network import Network, as_mlp, mlp
+from shoal.nn.mlp import as_mlp, mlp
+from shoal.nn.network import Network
+from shoal.nn.pool import AvgPool2D, MaxPool2D
+from shoal.nn.space import NetworkSpace
 from shoal.nn.summary import Summary
 
 __all__ = [
@@ -21,23 +26,30 @@ __all__ = [
     "LOSSES",
     "Activation",
     "Affine",
+    "AvgPool2D",
     "BatchNorm",
+    "Conv2D",
     "Dropout",
+    "Equal",
     "Flatten",
     "GradientCheck",
     "Layer",
     "LeakyReLU",
     "Loss",
+    "MaxPool2D",
     "MeanSquaredError",
     "Network",
+    "NetworkSpace",
     "Parameter",
     "ReLU",
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "Summary",
     "Tanh",
+    "as_convnet",
     "as_mlp",
     "check_gradients",
+    "convnet",
     "mlp",
     "numerical_gradient",
     "standard_deviation",

@@ -56,8 +56,8 @@ class ReLU(Activation):
 
     def f(self, x: Array) -> Array:
         xp = namespace(x)
-        # a row of zeros, not one: NumPy is twice as fast with two arrays
-        return xp.maximum(x, xp.zeros(x.shape[-1:], dtype=x.dtype))
+        # a row (or an image) of zeros, not one: NumPy is twice as fast with two arrays
+        return xp.maximum(x, xp.zeros(x.shape[-3:] if x.ndim > 3 else x.shape[-1:], dtype=x.dtype))
 
     def derivative(self, saved: Array) -> Array:
         return namespace(saved).astype(saved > 0, saved.dtype)
@@ -132,9 +132,23 @@ class GELU(Activation):
         return 0.5 * x * (1 + self._tanh(x))
 
     def derivative(self, saved: Array) -> Array:
-        x, t = saved, self._tanh(saved)
+        return self._slope(saved, self._tanh(saved))
+
+    def _slope(self, x: Array, t: Array) -> Array:
         du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
         return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du
+
+    def forward(
+        self, params: Params, x: Array, *, training: bool = False, noise: Array | None = None
+    ) -> tuple[Array, Cache]:
+        """As f; t is kept, because it is dear."""
+        t = self._tanh(x)
+        return 0.5 * x * (1 + t), (x, t)
+
+    def backward(
+        self, params: Params, cache: Cache, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array, dict[str, Array]]:
+        return dy * self._slope(*cache), {}
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

@@ -39,6 +39,13 @@ class BatchNorm(Layer):
             "var": Parameter(features, start=1.0, trained=False),
         }
 
+    def least_rows(self, in_shape: Shape) -> int:
+        """2, unless one row has several values of each feature, as images have of each channel.
+
+        A single value is its own mean: x̂ = 0 whatever x is, and nothing before can learn.
+        """
+        return 2 if math.prod(in_shape[:-1]) == 1 else 1
+
     def forward(
         self, params: Params, x: Array, *, training: bool = False, noise: Array | None = None
     ) -> tuple[Array, Cache]:

@@ -1,4 +1,4 @@
-"""How large the first weights are: the standard deviation of their normal draws.
+"""How weights start: the standard deviation of their normal draws, or one number for all.
 
 A unit sums `fan_in` products. To keep the spread of activations the same from layer to layer the
 weights need a variance of 1/fan_in; ReLU discards half of it and needs twice as much.
@@ -7,10 +7,37 @@ weights need a variance of 1/fan_in; ReLU discards half of it and needs twice as
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from shoal.errors import check_number, unknown
+from shoal.errors import check_choice, check_number, unknown
 
 RULES = ("auto", "he", "xavier", "lecun", "zeros")
+
+
+@dataclass(frozen=True)
+class Equal:
+    """All weights of a network start at one number, instead of at random.
+
+    The units of a layer then get equal gradients, and stay copies of one another however long
+    they are trained: this is here to show that. Biases start at 0 as always.
+
+    Attributes:
+        value: of every weight.
+
+    >>> from shoal.nn import mlp
+    >>> mlp([2]).bind((3,), 2).init(0, (3,), Equal(0.5))[-1]["W"]
+    array([[0.5, 0.5],
+           [0.5, 0.5]], dtype=float32)
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        check_number("value", self.value)
+
+
+Init = str | float | Equal
+"""A rule's name, a standard deviation, or `Equal`."""
 
 
 def standard_deviation(rule: str | float, fan_in: int, fan_out: int) -> float:
@@ -39,15 +66,15 @@ def standard_deviation(rule: str | float, fan_in: int, fan_out: int) -> float:
 
 
 def check_init(rule: object) -> None:
-    """Require a rule's name or a standard deviation >= 0.
+    """Require a rule's name, a standard deviation >= 0, or `Equal`.
 
     >>> check_init("hee")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     shoal.errors.ShoalError: unknown init 'hee': did you mean 'he'? (known: auto, he, xavier, ...
     """
-    if isinstance(rule, str):
-        if rule not in RULES:
-            raise unknown("init", rule, RULES)
-    else:
-        check_number("init", rule, least=0)
+    for each in getattr(rule, "ends", (rule,)):  # a distribution: all its values
+        if isinstance(each, str):
+            check_choice("init", each, RULES)
+        elif not isinstance(each, Equal):
+            check_number("init", each, least=0)

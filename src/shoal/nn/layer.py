@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from shoal.nn.arrays import Array, Cache, Params, Shape
-from shoal.nn.init import standard_deviation
+from shoal.nn.init import Equal, Init, standard_deviation
 from shoal.rng import generator
 
 
@@ -69,25 +69,33 @@ class Layer:
         """Whether any of the parameters is drawn at random."""
         return any(p.is_weight for p in self.parameters(in_shape).values())
 
+    def least_rows(self, in_shape: Shape) -> int:
+        """The smallest batch that the layer can learn from."""
+        return 1
+
     def multiply_adds(self, in_shape: Shape) -> int:
         """Multiplications with addition that one row costs forward."""
         return 0
 
-    def init(
-        self, key: tuple[int, int], in_shape: Shape, rule: str | float = "he"
-    ) -> dict[str, Array]:
+    def working(self, in_shape: Shape) -> int:
+        """Numbers that one row needs in forward besides its output."""
+        return 0
+
+    def init(self, key: tuple[int, int], in_shape: Shape, rule: Init = "he") -> dict[str, Array]:
         """Start values of `parameters`: normal draws for weights, constants for the rest.
 
         Args:
             key: (seed, which weight layer this is); equal keys give equal draws.
             in_shape: shape of one input row.
-            rule: "he", "xavier", "lecun", "zeros" or a standard deviation.
+            rule: "he", "xavier", "lecun", "zeros", a standard deviation, or `Equal(value)`.
         """
         values: dict[str, Array] = {}
         source = generator(key[0], "weights", key[1])
         for name, p in self.parameters(in_shape).items():
             if p.fans is None:
                 values[name] = np.full(p.shape, p.start, np.float32)
+            elif isinstance(rule, Equal):
+                values[name] = np.full(p.shape, rule.value, np.float32)
             else:
                 draws = source.standard_normal(p.shape, np.float32)
                 values[name] = draws * np.float32(standard_deviation(rule, *p.fans))

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from shoal.errors import ShoalError, check_choice, check_number
-from shoal.nn.activations import ACTIVATIONS, Activation
+from shoal.errors import ShoalError
+from shoal.nn.activations import Activation
 from shoal.nn.affine import Affine
 from shoal.nn.arrays import Array, Cache, Params, Shape
-from shoal.nn.batch_norm import BatchNorm
-from shoal.nn.dropout import Dropout
-from shoal.nn.flatten import Flatten
+from shoal.nn.conv import Conv2D
+from shoal.nn.init import Init
 from shoal.nn.layer import Layer, Parameter
 from shoal.rng import generator
 
@@ -41,8 +40,8 @@ class Network:
 
     Weights are a list with one dict per layer, {"W": …, "b": …}; every function below is pure.
 
-    >>> Network((Affine(16), ACTIVATIONS["relu"](), Affine()))
-    Network((Affine(units=16), ReLU(), Affine(units=None)))
+    >>> Network((Affine(16), Affine()))
+    Network((Affine(units=16), Affine(units=None)))
     """
 
     layers: tuple[Layer, ...]
@@ -52,15 +51,20 @@ class Network:
             raise ShoalError(f"layers={self.layers!r} must be a list of layers; see shoal.nn")
         object.__setattr__(self, "layers", tuple(self.layers))
         for layer in self.layers:
-            if not isinstance(layer, Layer):
-                raise ShoalError(f"a network is made of layers, not {layer!r}; see shoal.nn")
+            for each in getattr(layer, "ends", (layer,)):  # a distribution: all its values
+                if not isinstance(each, Layer):
+                    raise ShoalError(f"a network is made of layers, not {each!r}; see shoal.nn")
         if not self.layers:
             raise ShoalError("a network needs at least one layer; try shoal.mlp([100])")
 
     def __repr__(self) -> str:
-        if sizes := as_mlp(self):
-            hidden = sizes.pop("hidden")
-            return f"mlp({', '.join([repr(hidden), *(f'{k}={v!r}' for k, v in sizes.items())])})"
+        from shoal.nn.convnet import as_convnet
+        from shoal.nn.mlp import as_mlp
+
+        for name, settings in (("mlp", as_mlp(self)), ("convnet", as_convnet(self))):
+            if settings:
+                first, *others = settings.items()  # the list of sizes goes without its name
+                return f"{name}({', '.join([repr(first[1]), *(f'{k}={v!r}' for k, v in others)])})"
         return f"Network({self.layers!r})"
 
     def bind(self, in_shape: Shape, outputs: int) -> Network:
@@ -95,26 +99,24 @@ class Network:
         shapes = self.shapes(in_shape)
         return [layer.parameters(shape) for layer, shape in zip(self.layers, shapes, strict=False)]
 
-    def init_rules(self, rule: str | float = "auto") -> list[str | float]:
+    def init_rules(self, rule: Init = "auto") -> list[Init]:
         """The initialisation of each layer; "auto" suits the activation that follows it.
 
         He before ReLU and its kin, Xavier before sigmoid and tanh and in the last layer.
         """
         if rule != "auto":
             return [rule] * len(self.layers)
-        rules: list[str | float] = []
+        rules: list[Init] = []
         following: str = "xavier"
         for layer in reversed(self.layers):
             if isinstance(layer, Activation):
                 following = layer.gain
             rules.append(following)
-            if isinstance(layer, Affine):
+            if isinstance(layer, Affine | Conv2D):
                 following = "xavier"
         return rules[::-1]
 
-    def init(
-        self, seed: int, in_shape: Shape, rule: str | float = "auto"
-    ) -> list[dict[str, Array]]:
+    def init(self, seed: int, in_shape: Shape, rule: Init = "auto") -> list[dict[str, Array]]:
         """First weights (float32). The k-th weight layer's draws depend on seed and k alone.
 
         So two networks that differ in batch norm or dropout start from the same weights.
@@ -146,13 +148,19 @@ class Network:
         *,
         training: bool = False,
         noise: Sequence[Array | None] | None = None,
+        outputs: list[Array] | None = None,
     ) -> tuple[Array, list[Cache]]:
-        """Outputs for rows `x`, and the caches that `backward` needs."""
+        """Outputs for rows `x`, and the caches that `backward` needs.
+
+        Given a list `outputs`, what each layer puts out is appended to it.
+        """
         caches: list[Cache] = []
         for i, layer in enumerate(self.layers):
             draws = noise[i] if noise is not None else None
             x, cache = layer.forward(params[i], x, training=training, noise=draws)
             caches.append(cache)
+            if outputs is not None:
+                outputs.append(x)
         return x, caches
 
     def backward(
@@ -188,64 +196,6 @@ class Network:
         from shoal.nn.summary import summarise
 
         return summarise(self.bind(data.in_shape, data.outputs), data.in_shape)
-
-
-def mlp(
-    hidden: Sequence[int],
-    activation: str = "relu",
-    *,
-    batch_norm: bool = False,
-    dropout: float = 0.0,
-) -> Network:
-    """A multilayer perceptron: Affine, BatchNorm if asked, activation, Dropout if asked; repeated.
-
-    Args:
-        hidden: units of each hidden layer; the sizes of input and output come from the data.
-        activation: "relu", "leaky_relu", "sigmoid", "tanh" or "gelu".
-        batch_norm: normalise before each activation.
-        dropout: rate after each activation, in [0, 1).
-
-    >>> mlp([100, 50], activation="tanh", dropout=0.2).layers[:3]
-    (Flatten(shape=None), Affine(units=100), Tanh())
-    """
-    check_choice("activation", activation, tuple(ACTIVATIONS))
-    listed = isinstance(hidden, Sequence) and not isinstance(hidden, str)
-    if not listed or not all(isinstance(units, int) for units in hidden):
-        raise ShoalError(f"hidden={hidden!r} must be a list of whole numbers, such as [100, 100]")
-    if not isinstance(batch_norm, bool):
-        raise ShoalError(f"batch_norm={batch_norm!r} must be True or False")
-    check_number("dropout", dropout, least=0, below=1)
-    layers: list[Layer] = [Flatten()]
-    for units in hidden:
-        layers.append(Affine(units))
-        if batch_norm:
-            layers.append(BatchNorm())
-        layers.append(ACTIVATIONS[activation]())
-        if dropout:
-            layers.append(Dropout(dropout))
-    return Network((*layers, Affine()))
-
-
-def as_mlp(network: Network) -> dict[str, object] | None:
-    """The arguments with which `mlp` makes this network, or None if it does not.
-
-    >>> as_mlp(mlp([100], dropout=0.5))
-    {'hidden': [100], 'activation': 'relu', 'dropout': 0.5}
-    """
-    layers = network.layers
-    hidden = [layer.units for layer in layers[:-1] if isinstance(layer, Affine)]
-    activation = next((n for n, a in ACTIVATIONS.items() if a() in layers), "relu")
-    settings: dict[str, object] = {"hidden": hidden, "activation": activation}
-    if BatchNorm() in layers:
-        settings["batch_norm"] = True
-    rates = [layer.rate for layer in layers if isinstance(layer, Dropout)]
-    if rates:
-        settings["dropout"] = rates[0]
-    try:
-        same = mlp(**settings).layers == layers  # type: ignore[arg-type]
-    except ShoalError:
-        return None
-    return settings if same else None
 
 
 def row_size(parameters: Sequence[dict[str, Parameter]]) -> int:

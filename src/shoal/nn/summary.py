@@ -77,7 +77,8 @@ def summarise(network: Network, in_shape: Shape) -> Summary:
         count = sum(math.prod(p.shape) for p in layer.parameters(shape).values() if p.trained)
         work = layer.multiply_adds(shape)
         name = type(layer).__name__
-        detail = getattr(layer, "units", None) or getattr(layer, "rate", None)
+        sizes = [getattr(layer, size, None) for size in ("units", "rate", "filters", "size")]
+        detail = ", ".join(str(size) for size in sizes if size)
         shape = layer.out_shape(shape)
         rows.append(Row(f"{name}({detail})" if detail else name, shape, count, work))
     return Summary(in_shape, tuple(rows))

@@ -124,7 +124,10 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """factor = (step + 1) / (steps + 1) for `steps` steps, then another schedule for the rest.
+    """factor = (step + 1) / (steps + 1) · f for `steps` steps, then another schedule for the rest.
+
+    f is the first factor of the schedule that follows, so that there is no jump where they meet.
+    It is 1 for all but `OneCycle`, which rises by itself and needs no warm-up.
 
     Attributes:
         steps: length of the rise; shorter than the run.
@@ -139,13 +142,15 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         check_number("steps", self.steps, least=0, whole=True)
-        if not isinstance(self.then, Schedule):
-            raise ShoalError(f"then={self.then!r} must be a schedule, such as Cosine()")
+        for each in getattr(self.then, "ends", (self.then,)):  # a distribution: all its values
+            if not isinstance(each, Schedule):
+                raise ShoalError(f"then={each!r} must be a schedule, such as Cosine()")
 
     def factor(self, step: Any, total: int) -> Factors:
         step = np.asarray(step)
-        rise = (step + 1) / (self.steps + 1)
-        rest = self.then.factor(np.maximum(step - self.steps, 0), max(total - self.steps, 1))
+        length = max(total - self.steps, 1)
+        rise = (step + 1) / (self.steps + 1) * self.then.factor(0, length)
+        rest = self.then.factor(np.maximum(step - self.steps, 0), length)
         return np.where(step < self.steps, rise, rest)
 
 

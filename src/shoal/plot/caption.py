@@ -12,6 +12,7 @@ from shoal.plot.axes import number
 
 if TYPE_CHECKING:
     from shoal.comparison import Comparison, Metric, Pair
+    from shoal.engine.ensemble import Sizes
 
 
 def curves_note(comparison: Comparison) -> str:
@@ -39,6 +40,22 @@ def sensitivity_note(comparison: Comparison) -> str:
     lost = any(np.isnan(values).any() for arm in tuning.arms for values in arm.values)
     cross = " ×: a seed diverged, so that the setting was out of the question." if lost else ""
     return f"Ring: the value chosen.{band}{cross}"
+
+
+def ensemble_note(ensembles: Sequence[Sizes]) -> str:
+    """What dots, line and band are, and what the band leaves out."""
+    parts = ["Dots: single members."]
+    if any(len(sizes.sizes) > 1 for sizes in ensembles):
+        every = all(sizes.exact.all() for sizes in ensembles)
+        most = max(int(sizes.subsets.max()) for sizes in ensembles)
+        which = "all subsets of that size" if every else f"at most {most} subsets of that size"
+        parts.append(f"Line: mean over {which}.")
+    if any(np.isfinite(sizes.sd).any() for sizes in ensembles):
+        parts.append(
+            "Band: ± one standard deviation between ensembles that share no member; beyond half of "
+            "the members there are no two. It does not contain the chance of the rows drawn."
+        )
+    return " ".join(parts)
 
 
 def differences_note(comparison: Comparison, pairs: Sequence[Pair], metric: Metric) -> str:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from shoal.comparison.curves import Band, seed_band, thin, trace, window
 from shoal.comparison.metrics import Metric
-from shoal.data.batching import steps_per_epoch
 from shoal.engine.history import Curve
 from shoal.errors import unknown
 from shoal.plot.axes import capital, note, title, view, view_of_lost, y_scale
@@ -142,11 +141,8 @@ def training_axis(comparison: Comparison) -> tuple[str, dict[str, float]]:
     ones = dict.fromkeys(comparison.names, 1.0)
     if not comparison.facts.get("epochs"):
         return "step", ones
-    rows = comparison.facts["data"]["rows"]["train"]
-    return "epoch", {
-        name: 1 / steps_per_epoch(rows, recipe.batch_size)
-        for name, recipe in comparison.recipes.items()
-    }
+    steps = comparison.history.steps_per_epoch
+    return "epoch", {name: 1 / steps[comparison.members(name)[0]] for name in comparison.names}
 
 
 def arm_curves(comparison: Comparison, name: str, quantity: str) -> ArmCurves:

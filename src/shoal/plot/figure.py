@@ -97,6 +97,17 @@ def _format(path: Path) -> str:
     return kind
 
 
+def can_draw(text: str) -> bool:
+    """Whether the fonts of this machine have all characters of a text."""
+    missing = set(map(ord, text)) - _characters(font_manager.findfont("DejaVu Sans"))
+    for entry in font_manager.fontManager.ttflist:
+        if not missing:
+            break
+        if "Last" not in entry.name:  # the font of last resort has a box for every character
+            missing -= _characters(entry.fname)
+    return not missing
+
+
 def _add_fonts(figure: Figure) -> None:
     """Let texts with characters that DejaVu Sans lacks, such as Chinese, use fonts that have them.
 

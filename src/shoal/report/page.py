@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,11 @@ from shoal.comparison.recipes_file import write_recipes
 from shoal.comparison.words import signed
 from shoal.engine.checkpoint import write_whole
 from shoal.errors import ShoalError
-from shoal.plot import plot_curves, plot_differences, plot_sensitivity
+from shoal.plot import plot_curves, plot_differences, plot_instruments, plot_sensitivity
 from shoal.plot.axes import capital
 from shoal.plot.comparison import evaluated
 from shoal.plot.differences import why_absent
+from shoal.plot.instruments import caption as instruments_caption
 from shoal.plot.sensitivity import tuned_settings
 from shoal.plot.style import OTHER, looks
 from shoal.report import words
@@ -68,7 +68,7 @@ def render(comparison: Comparison) -> str:
     """
     lead, rest = words.verdict(comparison)
     text, language = command(comparison)
-    page: str = _template().render(
+    page: str = template("report", "comparison.html").render(
         heading=words.heading(comparison),
         compared=words.compared(comparison),
         date=comparison.facts.get("date", ""),
@@ -82,6 +82,7 @@ def render(comparison: Comparison) -> str:
         curves=_curves(comparison),
         curves_caption=words.curves_caption(comparison, evaluated(comparison)),
         differences=_differences(comparison),
+        diagnosis=_diagnosis(comparison),
         tuning=_tuning(comparison),
         recipes=write_recipes(comparison.recipes),
         seeds=_seeds(comparison),
@@ -96,14 +97,19 @@ def render(comparison: Comparison) -> str:
 
 
 @cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
+def template(package: str, name: str) -> Template:
+    """A template of a package of ours; `base.html` is the report's, whose look all pages share."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+    folders = [PackageLoader("shoal", folder) for folder in dict.fromkeys((package, "report"))]
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=ChoiceLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    text = files("shoal.report").joinpath("template.html").read_text("utf-8")
-    return environment.from_string(text)
+    return environment.get_template(name)
 
 
 def _swatches(comparison: Comparison) -> dict[str, Markup]:
@@ -208,6 +214,32 @@ def _numbers(pair: Pair, metric: Metric, absent: str) -> tuple[str, str, str, st
     mean, low, high = signed(metric, difference.mean, difference.low, difference.high)
     p = "< 0.001" if difference.p < 0.001 else f"{difference.p:.3f}"
     return mean, low, high, p
+
+
+def _diagnosis(comparison: Comparison) -> dict[str, Any]:
+    """What went wrong in training, in words, and the instruments in a picture."""
+    findings = comparison.diagnosis
+    picture = caption = ""
+    if comparison.history.instruments:
+        figure = plot_instruments(comparison, bare=True)
+        title = "Spread of outputs, dead or saturated units, gradients and updates in every layer"
+        said = words.diagnosis(comparison)
+        picture = inline(figure, "instruments", title, said)
+        caption = instruments_caption(comparison)
+    return {
+        "words": words.diagnosis(comparison),
+        "rows": [
+            {
+                "arm": finding.arm,
+                "seen": capital(f"{finding.where}: {finding.seen}".removeprefix(": ")),
+                "affected": finding.affected,
+                "advice": finding.advice,
+            }
+            for finding in findings
+        ],
+        "picture": Markup(picture),
+        "caption": caption,
+    }
 
 
 def _tuning(comparison: Comparison) -> dict[str, Any] | None:

@@ -169,6 +169,24 @@ def differences_caption(comparison: Comparison, pairs: Sequence[Pair], metric: M
     return " ".join(parts)
 
 
+def diagnosis(comparison: Comparison) -> str:
+    """How many findings there are, and what no finding means."""
+    findings = comparison.diagnosis
+    looked = (
+        "outputs, gradients and updates of every layer"
+        if comparison.history.instruments
+        else "losses and evaluations alone (there were no instruments)"
+    )
+    if not findings:
+        return f"Nothing conspicuous in {looked}. That is no proof that training went well."
+    arms = list(dict.fromkeys(finding.arm for finding in findings))
+    where = f"in {_count(len(arms), 'arm')} of {len(comparison.names)}"
+    return (
+        f"{_count(len(findings), 'finding')} {where}, from {looked}. "
+        "What to try is a suggestion, to be tested like anything else."
+    )
+
+
 def sensitivity_caption(comparison: Comparison) -> str:
     """Beneath the sensitivity curves: the budget, and what not to make of it."""
     tuning = comparison.tuning
