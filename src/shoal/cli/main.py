@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 import shoal
+from shoal.cli.book import book
+from shoal.cli.claims import claims
 from shoal.cli.compare import compare
 from shoal.cli.data import data
 from shoal.cli.options import INTERRUPTED
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 app.command()(data)
 app.command()(compare)
+app.command()(book)
+app.command()(claims)
 
 
 @app.callback(invoke_without_command=True)
@@ -53,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except usage_error as error:
         message = error.format_message()  # type: ignore[attr-defined]
         return _fail(f"{' '.join(message.split()).rstrip('.')} (see shoal --help)")
+    except MemoryError:
+        return _fail("not enough memory; take narrower networks, or fewer arms and seeds at a time")
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return status if isinstance(status, int) else 0
