@@ -96,19 +96,22 @@ print(*sys.modules)
 
 # --- the arrows of the house ------------------------------------------------------------------
 
-LEAVES = {"errors", "rng"}
+LEAVES = {"errors", "rng", "distributions"}
 MAY_IMPORT = {
     "errors": set(),
     "rng": set(),
+    "distributions": {"errors"},
     "nn": LEAVES,
     "optim": LEAVES,
     "data": LEAVES,
     "engine": LEAVES | {"nn", "optim", "data"},
     "comparison": LEAVES | {"engine", "data"},
-    "plot": LEAVES | {"comparison", "engine", "data"},
-    "report": LEAVES | {"comparison", "engine", "data", "plot"},
+    "plot": LEAVES | {"comparison", "search", "engine", "data"},
+    "search": LEAVES | {"comparison", "engine", "data"},
+    "report": LEAVES | {"comparison", "search", "engine", "data", "plot"},
+    "book": {"", "errors", "comparison", "engine", "plot", "report"},
 }
-LAZILY = {"comparison": {"plot", "report"}}
+LAZILY = {"comparison": {"plot", "report"}, "search": {"plot", "report"}}
 """What may be imported inside of functions only: a result draws and reports itself."""
 
 
@@ -161,6 +164,22 @@ def test_arrows_run_downwards_only(room):
         and not (inside and other in LAZILY.get(room, set()))
         # a function may ask the package for its version
         and not (inside and other == "")
+    ]
+    assert not wrong
+
+
+FRAME = {"page.py", "run.py"}
+"""What all experiments or claims share: they write files and pages."""
+
+
+@pytest.mark.parametrize("folder", ["experiments", "claims"])
+def test_the_book_uses_only_the_public_api(folder):
+    wrong = [
+        where
+        for other, _, where in imports("book")
+        if where.startswith(f"book/{folder}/")
+        and Path(where).name.split(":")[0] not in FRAME
+        and other not in {"", "book", "errors", "plot"}
     ]
     assert not wrong
 

@@ -1,16 +1,34 @@
 """Shoal trains a whole shoal of neural networks at once and says which way of training is best."""
 
-from shoal.comparison import Comparison, compare, log_grid
+from shoal.comparison import (
+    Comparison,
+    compare,
+    log_grid,
+    paired_difference,
+    paired_differences,
+)
 from shoal.data import Dataset, available, load
-from shoal.engine import Callback, History, Member, Progress, Recipe, Shoal, Trainer
+from shoal.distributions import (
+    choice,
+    int_range,
+    log_uniform,
+    one_minus_log_uniform,
+    repeat,
+    uniform,
+)
+from shoal.engine import Callback, Ensemble, History, Member, Progress, Recipe, Shoal, Trainer
 from shoal.errors import ShoalError
 from shoal.nn import (
     GELU,
     Affine,
+    AvgPool2D,
     BatchNorm,
+    Conv2D,
     Dropout,
+    Equal,
     Flatten,
     LeakyReLU,
+    MaxPool2D,
     MeanSquaredError,
     Network,
     ReLU,
@@ -18,6 +36,7 @@ from shoal.nn import (
     SoftmaxCrossEntropy,
     Tanh,
     check_gradients,
+    convnet,
     mlp,
     numerical_gradient,
 )
@@ -37,6 +56,7 @@ from shoal.optim import (
     StepDecay,
     WarmUp,
 )
+from shoal.search import Full, Halving, Hyperband, Study, search
 
 __version__ = "0.1.0"
 
@@ -47,18 +67,26 @@ __all__ = [
     "Adam",
     "AdamW",
     "Affine",
+    "AvgPool2D",
     "BatchNorm",
     "Callback",
     "Comparison",
     "Constant",
+    "Conv2D",
     "Cosine",
     "Dataset",
     "Dropout",
+    "Ensemble",
+    "Equal",
     "Exponential",
     "Flatten",
+    "Full",
+    "Halving",
     "History",
+    "Hyperband",
     "InverseTime",
     "LeakyReLU",
+    "MaxPool2D",
     "MeanSquaredError",
     "Member",
     "Momentum",
@@ -74,14 +102,25 @@ __all__ = [
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "StepDecay",
+    "Study",
     "Tanh",
     "Trainer",
     "WarmUp",
     "available",
     "check_gradients",
+    "choice",
     "compare",
+    "convnet",
+    "int_range",
     "load",
     "log_grid",
+    "log_uniform",
     "mlp",
     "numerical_gradient",
+    "one_minus_log_uniform",
+    "paired_difference",
+    "paired_differences",
+    "repeat",
+    "search",
+    "uniform",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,24 @@ def refuse_run(folder: Path) -> None:
         raise ShoalError(
             f"--out={folder} holds a run; go on with it by --resume {folder}, or give another"
         )
+
+
+def claim(folder: Path) -> Path:
+    """Make a folder that nobody else has: this one, or else one called …-2, …-3 and so on.
+
+    Raises:
+        ShoalError: it cannot be made.
+    """
+    for n in itertools.count(1):
+        mine = folder if n == 1 else folder.with_name(f"{folder.name}-{n}")
+        try:
+            mine.mkdir(parents=True)
+            return mine
+        except FileExistsError:
+            continue  # of a run that began in the same second
+        except OSError as error:
+            raise ShoalError(f"cannot make {mine}: {error.strerror}; give --out DIR") from None
+    raise AssertionError
 
 
 def write_asked(folder: Path, asked: dict[str, Any]) -> None:
