@@ -1,49 +1,72 @@
-"""Makes the pictures and figures of the README anew: `make docs`.
+"""Makes all that is measured in the README and in docs/ anew: `make docs`.
 
-Runs the comparison that `shoal compare` runs by default, on MNIST if it is at hand, saves its
-picture and report, and puts its table into README.md between two markers.
+    python docs/figures.py [comparison] [book] [claims]
+
+`comparison`: what `shoal compare` runs by default; its picture, report and table. `book`: every
+experiment, as docs/book.md with pictures and as an HTML book in two languages. `claims`: every
+claim, as docs/claims.md and pages. With MNIST if it is at hand; about half an hour in all.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 import shoal
+from shoal.book import LANGUAGES, Setting, Table
+from shoal.book.claims import CLAIMS
+from shoal.book.claims_page import write_claims
+from shoal.book.claims_run import Answered, put_to_test
+from shoal.book.claims_run import save as save_claim
+from shoal.book.experiments import EXPERIMENTS
+from shoal.book.page import write_book
+from shoal.book.run import Done, picture_name, run, save
+from shoal.book.show import published_table
+from shoal.book.text import say
+from shoal.cli.book import default_data
 from shoal.cli.compare import DEFAULT_STEPS
 from shoal.comparison.recipes_file import default_recipes
+from shoal.engine.checkpoint import write_whole
+from shoal.plot.figure import encode
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
+RUNS = ROOT / "runs" / "docs"
+DPI = 110
 
 
 def main() -> None:
-    """Run the comparison and write what came out."""
-    at_hand = {entry.name for entry in shoal.available() if entry.at_hand}
-    data = shoal.load("mnist" if "mnist" in at_hand else "digits")
-    comparison = shoal.compare(default_recipes().recipes, data, steps=DEFAULT_STEPS, seeds=5)
-    comparison.facts["command"] = f"shoal compare --data {data.name} --steps {DEFAULT_STEPS}"
+    """Make what is asked for, or everything."""
+    makers = {"comparison": comparison, "book": book, "claims": claims}
+    for name in sys.argv[1:] or makers:
+        started = time.perf_counter()
+        makers[name]()
+        print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def comparison() -> None:
+    """Run the default comparison and put its table into both READMEs."""
+    data = shoal.load(default_data())
+    found = shoal.compare(default_recipes().recipes, data, steps=DEFAULT_STEPS, seeds=5)
+    found.facts["command"] = f"shoal compare --data {data.name} --steps {DEFAULT_STEPS}"
     IMAGES.mkdir(parents=True, exist_ok=True)
-    comparison.plot(IMAGES / f"optimizers-{data.name}.png")
-    comparison.report(ROOT / "runs" / "docs-report.html")
-    replace_block(ROOT / "README.md", "optimizers", as_markdown(comparison))
-    if data.name == "mnist":
-        replace_block(ROOT / "docs" / "book.md", "bands", beside_the_book(comparison))
-    print(comparison)
+    found.plot(IMAGES / f"optimizers-{data.name}.png")
+    found.report(RUNS / "optimizers.html")
+    for readme in ("README.md", "README.zh-CN.md"):
+        replace_block(ROOT / readme, "optimizers", as_markdown(found))
+    print(found)
 
 
-def as_markdown(comparison: shoal.Comparison) -> str:
+def as_markdown(found: shoal.Comparison) -> str:
     """The headline, the table, and where the numbers come from."""
-    header, rows = comparison.table()
-    lines = [f"> {comparison.headline}", ""]
-    lines += [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    facts = comparison.facts
+    header, rows = found.table()
+    facts = found.facts
+    lines = [f"> {found.headline}", "", *markdown(Table(header, rows)), ""]
     lines += [
-        "",
-        f"Mean over {len(comparison.seeds)} seeds ± half of the 95 % interval; best is where the "
+        f"Mean over {len(found.seeds)} seeds ± half of the 95 % interval; best is where the "
         f"validation part would stop. `{facts['command']}` printed this on {facts['date']} in "
         f"{facts['wall_seconds']:.0f} s ({facts['machine']}, Python {facts['python']}, "
         f"NumPy {facts['numpy']}).",
@@ -51,25 +74,115 @@ def as_markdown(comparison: shoal.Comparison) -> str:
     return "\n".join(lines)
 
 
-PUBLISHED = {"SGD": ".15 to .23", "Momentum": ".05", "AdaGrad": ".017", "Adam": ".03"}
-"""Loss of one batch at step 1900 in unseeded runs of the textbook's code."""
+def book() -> None:
+    """Run every experiment of the book; write the HTML books and docs/book.md."""
+    setting = Setting(default_data())
+    done = []
+    for experiment in EXPERIMENTS.values():
+        done.append(run(experiment, replace(setting, seeds=experiment.seeds)))
+        for language in LANGUAGES:
+            save(done[-1], RUNS / "book", language, LANGUAGES)
+        print(f"{done[-1].command}: {done[-1].seconds:.0f} s", flush=True)
+    for language in LANGUAGES:
+        write_book(done, RUNS / "book", language)
+    write_whole(ROOT / "docs" / "book.md", book_page(done).encode())
 
 
-def beside_the_book(comparison: shoal.Comparison) -> str:
-    """The book's figures beside ours: losses of single batches around step 1900."""
-    history, facts = comparison.history, comparison.facts
+def book_page(done: list[Done]) -> str:
+    """The experiments as Markdown: caption, picture, published figures beside ours."""
+    facts, seconds = done[0].facts, sum(each.seconds for each in done)
     lines = [
-        "| arm | published | ours, mean | 5 % to 95 % of single batches |",
-        "|---|---|---|---|",
+        "# The book's experiments",
+        "",
+        "*Deep Learning from Scratch*, chapters 4 and 6, with Andrew Ng's week on hyperparameters, "
+        "batch norm and softmax: every experiment with seeds, and the published figures, which are "
+        "of unseeded single runs, beside ours. `shoal book --all` makes the same as one HTML page, "
+        "with formulas and code, in English or (`--lang zh`) in Chinese.",
+        "",
+        f"`make docs` printed this on {facts['date']} in {seconds / 60:.0f} minutes "
+        f"({facts['machine']}, Python {facts['python']}, NumPy {facts['numpy']}).",
+        "",
+        *markdown(overview(done)),
     ]
-    for name, published in PUBLISHED.items():
-        curves = [history.curve(int(i), "loss").values[1850:1951] for i in comparison.members(name)]
-        low, high = np.percentile(curves, [5, 95])
-        lines.append(f"| {name} | {published} | {np.mean(curves):.3f} | {low:.3f} to {high:.3f} |")
-    made = (
-        f"`make docs` printed this on {facts['date']} ({facts['machine']}, NumPy {facts['numpy']})."
-    )
-    return "\n".join([*lines, "", made])
+    for each in done:
+        experiment, findings = each.experiment, each.findings
+        lines += ["", f"## {experiment.title.en}", "", experiment.idea.en, ""]
+        lines += [f"`{each.command}` ({each.seconds:.0f} s)", ""]
+        for key, draw in findings.pictures.items():
+            name = f"{picture_name(experiment.name, key)}.png"
+            write_whole(IMAGES / "book" / name, encode(draw("en"), "png", DPI))
+            lines += [f"![{experiment.title.en}](images/book/{name})", ""]
+        lines += [findings.caption.en, ""]
+        for table in (findings.table, findings.published and published_table(findings.published)):
+            lines += [*markdown(table), ""] if table else []
+        lines += [findings.remark.en, ""] if findings.remark else []
+    return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
+
+
+def overview(done: list[Done]) -> Table:
+    """One row for each experiment."""
+    rows = []
+    for each in done:
+        judged = [row.agrees for row in each.findings.published if row.agrees is not None]
+        inside = f"{sum(judged)} of {len(judged)}" if judged else "–"
+        link = each.experiment.title.en.lower()
+        anchor = re.sub(r"[^\w\- ]", "", link).replace(" ", "-")
+        rows.append((f"[{each.experiment.name}](#{anchor})", each.experiment.line.en, inside))
+    return Table(("experiment", "what it does", "published figures met"), rows)
+
+
+def claims() -> None:
+    """Put every claim to the test; write the HTML pages and docs/claims.md."""
+    setting = Setting(default_data())
+    answered = []
+    for claim in CLAIMS.values():
+        answered.append(put_to_test(claim, replace(setting, seeds=claim.seeds)))
+        for language in LANGUAGES:
+            save_claim(answered[-1], RUNS / "claims", language, LANGUAGES)
+        print(f"{answered[-1].command}: {answered[-1].seconds:.0f} s", flush=True)
+    for language in LANGUAGES:
+        write_claims(answered, RUNS / "claims", language)
+    write_whole(ROOT / "docs" / "claims.md", claims_page(answered).encode())
+
+
+def claims_page(answered: list[Answered]) -> str:
+    """The claims as Markdown: the answer to each, what was found, and the command behind it."""
+    facts, seconds = answered[0].facts, sum(each.seconds for each in answered)
+    rows = [
+        (str(each.claim.number), each.claim.statement, each.judged.answer, f"`{each.command}`")
+        for each in answered
+    ]
+    lines = [
+        "# The book's claims, put to the test",
+        "",
+        "Each by paired seeds, with the effect, its 95 % interval, and an answer. *Supported*: the "
+        "whole interval lies on the side that is claimed, and beyond what does not matter. "
+        "`shoal claims` makes the same as an HTML page, in English or (`--lang zh`) in Chinese.",
+        "",
+        f"`make docs` printed this on {facts['date']} in {seconds / 60:.0f} minutes "
+        f"({facts['machine']}, Python {facts['python']}, NumPy {facts['numpy']}).",
+        "",
+        *markdown(Table(("", "claim", "answer", "command"), rows)),
+    ]
+    for each in answered:
+        claim, judged = each.claim, each.judged
+        lines += ["", f"## {claim.number}. {claim.statement.en}", "", claim.question.en, ""]
+        lines += [f"**{judged.answer.en}.** {judged.words.en}", ""]
+        for key, draw in each.pictures.items():
+            name = f"{picture_name(claim.name, key)}.png"
+            write_whole(IMAGES / "claims" / name, encode(draw("en"), "png", DPI))
+            lines += [f"![{claim.statement.en}](images/claims/{name})", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def markdown(table: Table) -> list[str]:
+    """A table as Markdown, in English."""
+
+    def line(cells: object) -> str:
+        words = [str(say(cell, "en")).replace("|", "\\|") for cell in cells]  # type: ignore[attr-defined]
+        return f"| {' | '.join(words)} |"
+
+    return [line(table.header), f"|{'---|' * len(table.header)}", *map(line, table.rows)]
 
 
 def replace_block(path: Path, name: str, text: str) -> None:

@@ -59,6 +59,8 @@ def book(
         raise ShoalError(f"give NAME={name} or --all, not both")
     chosen = list(EXPERIMENTS.values()) if name is None else [experiment(name)]
     setting = parse_setting(data, seeds, quick)
+    if whole:
+        chosen = [each for each in chosen if _has_data(each, setting)]
     done = [_run(each, setting, seeds, Path(out), languages, as_json) for each in chosen]
     if whole:
         from shoal.book.page import write_book
@@ -70,6 +72,14 @@ def book(
 
         results = [to_dict(each) for each in done]
         print(json.dumps(results if whole else results[0], indent=2, ensure_ascii=False))
+
+
+def _has_data(experiment: Experiment, setting: Setting) -> bool:
+    """Whether an experiment of a whole book can run; a line on standard error if it cannot."""
+    if experiment.uses != "signs" or setting.data != "mnist" or at_hand("signs"):
+        return True
+    note(f"{experiment.name}: left out, because its data is not at hand (see `shoal data`)")
+    return False
 
 
 def _run(
@@ -126,7 +136,12 @@ def parse_setting(data: str | None, seeds: int | None, quick: bool) -> Setting:
 
 def default_data() -> str:
     """MNIST if it is at hand, else digits."""
-    return "mnist" if any(e.name == "mnist" and e.at_hand for e in shoal.available()) else "digits"
+    return "mnist" if at_hand("mnist") else "digits"
+
+
+def at_hand(name: str) -> bool:
+    """Whether a data set is on this machine."""
+    return any(entry.name == name and entry.at_hand for entry in shoal.available())
 
 
 def parse_languages(text: str) -> list[Language]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -511,6 +510,8 @@ class Comparison:
 
 def machine_facts() -> dict[str, str]:
     """Versions and machine, for reports."""
+    import platform
+
     import numpy
 
     import shoal

@@ -24,7 +24,7 @@ class Callback:
         """After every epoch of all members."""
 
     def on_round(self, trainer: Trainer) -> None:
-        """After every round: as many steps as take about a third of a second."""
+        """After every round: as many steps as take about a second."""
 
     def on_end(self, trainer: Trainer) -> None:
         """When training ends: after the last step, when it was stopped, or when it failed."""

@@ -7,6 +7,7 @@ drawn.
 from __future__ import annotations
 
 import io
+import logging
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -41,8 +42,14 @@ class Picture(Figure):
 @contextmanager
 def drawing() -> Iterator[None]:
     """Matplotlib's defaults and ours, inside; the user's own settings before and after."""
-    with style.context(["default", RC]):
-        yield
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)  # many Chinese fonts have no bold; the plain one will do
+    try:
+        with style.context(["default", RC]):
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def new(width: float, height: float) -> Picture:
@@ -79,13 +86,13 @@ def check_path(path: str | Path | None) -> None:
         _format(Path(path))
 
 
-def encode(figure: Figure, kind: str) -> bytes:
-    """The bytes of a figure as "png", "svg" or "pdf"."""
+def encode(figure: Figure, kind: str, dpi: float = DPI) -> bytes:
+    """The bytes of a figure as "png", "svg" or "pdf"; `dpi` is dots per inch of a PNG."""
     buffer = io.BytesIO()
     with drawing(), warnings.catch_warnings():
         # where no font on this machine has a character, a box is drawn; SVG keeps the text
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA[kind])
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
     return buffer.getvalue()
 
 

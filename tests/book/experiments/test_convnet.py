@@ -26,7 +26,7 @@ def test_the_network_is_the_books(trained):
 def test_the_filters_before_are_the_first_draws(trained):
     data, _, before = trained
     network = shoal.convnet().bind(data.in_shape, data.outputs)
-    np.testing.assert_array_equal(before, network.init(0, data.in_shape, "he")[0]["W"])
+    np.testing.assert_array_equal(before, network.init(0, data.in_shape, 0.01)[0]["W"])
 
 
 def test_likeness_of_independent_draws_is_near_zero():
@@ -43,13 +43,13 @@ def test_likeness_does_not_depend_on_scale_or_direction():
         assert convnet.likeness(filters) == pytest.approx(expected)
 
 
-def test_it_learns_within_three_epochs(quick):
+def test_it_learns_within_five_epochs(quick):
     numbers = quick(NAME).findings.numbers
-    assert numbers["test_accuracy"].shape == (2, 3)
-    assert numbers["test_accuracy"][:, -1].min() > 0.7
-    assert numbers["epoch"].tolist() == [1, 2, 3]
+    assert numbers["test_accuracy"].shape == (2, 5)
+    assert numbers["test_accuracy"][:, -1].min() > 0.6
+    assert numbers["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert numbers["steps_per_epoch"] == 15
-    assert numbers["moved"] > 0
+    assert numbers["moved"] > 0.5  # draws as small as 0.01 do not stay what they were
 
 
 def test_what_became_follows_the_numbers():

@@ -94,9 +94,12 @@ def study(setting: Setting) -> Judged:
         sentences.append(
             Text(
                 "The book's single run with dropout ended at 67 % in training, {first} our seeds "
-                "({a} to {b}), and at 55 % on test images, {second} them ({c} to {d}).",
+                "({a} to {b}), and at 55 % on test images, {second} them ({c} to {d}). Its dropout "
+                "did not scale up what it kept: done so, the experiment `shoal book dropout` gives "
+                "its figures again.",
                 "书中使用 Dropout 的单次运行训练准确率为 67 %，{first}我们的种子（{a} 到 {b}）；"
-                "测试准确率为 55 %，{second}我们的种子（{c} 到 {d}）。",
+                "测试准确率为 55 %，{second}我们的种子（{c} 到 {d}）。"
+                "书中的 Dropout 没有放大保留下来的输出：照那样做，实验 `shoal book dropout` 就重现了书中的数值。",
             ).format(
                 first=where(PUBLISHED[0], train[first][book]),
                 second=where(PUBLISHED[1], test[first][book]),
@@ -168,5 +171,5 @@ CLAIM = Claim(
     ),
     code=rates,
     study=study,
-    seeds=8,
+    seeds=10,
 )

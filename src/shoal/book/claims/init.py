@@ -13,15 +13,15 @@ import numpy as np
 import shoal
 from shoal.book.claims.claim import Claim, Judged
 from shoal.book.claims.sweeps import Values
-from shoal.book.claims.weigh import Part, joined, loss_part, told, weigh
+from shoal.book.claims.weigh import AT_EDGE, Part, joined, loss_part, told, weigh
 from shoal.book.experiment import Setting
-from shoal.book.text import Text
+from shoal.book.text import Text, listed
 
 RATES = {"relu": 0.01, "tanh": 0.01, "sigmoid": 1.0}
 GRIDS = {
-    "relu": (0.03, 0.1, 0.3),
-    "tanh": (0.03, 0.1, 0.3),
-    "sigmoid": (0.3, 1.0, 3.0),
+    "relu": (0.1, 0.3, 1.0),
+    "tanh": (0.1, 0.3, 1.0),
+    "sigmoid": (1.0, 3.0, 10.0),
 }
 NAMES = {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid"}
 INITS: dict[str, str | float] = {"0.01": 0.01, "Xavier": "lecun", "He": "he"}
@@ -30,7 +30,7 @@ STUCK = Text("Std 0.01 does not learn", "标准差 0.01 学不动")
 HE = Text("He beats “Xavier” for ReLU", "对 ReLU，He 优于“Xavier”")
 BEATS = Text("“Xavier” beats std 0.01", "“Xavier”优于标准差 0.01")
 SUITS = Text("“Xavier” beats He", "“Xavier”优于 He")
-NETWORK = Text("depth and optimizer", "网络深度与优化器")
+NETWORK = Text("the network and its optimizer", "网络及其优化器")
 ACTIVATION = Text("the activation and the learning rate", "激活函数与学习率")
 TUNING = Text("the learning rate", "学习率")
 
@@ -145,6 +145,9 @@ def study(setting: Setting) -> Judged:
                 n=steps // 2,
             )
         )
+    edges = [arm.arm for arm in tuned.tuning.arms if arm.edges] if tuned.tuning else []
+    if edges:
+        sentences.append(AT_EDGE.format(names=listed(edges)))
     if setting.comparable:
         sentences.append(
             Text(

@@ -10,7 +10,7 @@ import numpy as np
 import shoal
 from shoal.book.claims.claim import Claim, Judged
 from shoal.book.claims.sweeps import Values, draw_losses
-from shoal.book.claims.weigh import LOSS_SHARE, Part, joined, loss_part, told, weigh
+from shoal.book.claims.weigh import AT_EDGE, LOSS_SHARE, Part, joined, loss_part, told, weigh
 from shoal.book.experiment import Setting
 from shoal.book.text import Text, listed
 
@@ -61,6 +61,7 @@ def study(setting: Setting) -> Judged:
     runs = {AS_GIVEN: given, TUNED: tuned}
     losses = {way: run.values("loss") for way, run in runs.items()}
     needed = {way: run.steps_to(float(losses[way]["SGD"].max())) for way, run in runs.items()}
+    sooner = {n: np.where(np.isfinite(s), s, steps) for n, s in needed[AS_GIVEN].items()}
     others = [name for name in GIVEN if name != "SGD"]
     parts = [
         *(
@@ -75,9 +76,7 @@ def study(setting: Setting) -> Judged:
             for way, found in losses.items()
         ),
         *(
-            steps_part(
-                FASTEST.format(name=name), needed[AS_GIVEN]["AdaGrad"], needed[AS_GIVEN][name]
-            )
+            steps_part(FASTEST.format(name=name), sooner["AdaGrad"], sooner[name])
             for name in others
             if name != "AdaGrad"
         ),
@@ -106,15 +105,11 @@ def study(setting: Setting) -> Judged:
                 "达到 SGD 最终损失所需的步数（平均）：{steps}。",
             ).format(steps=listed([f"{n} {_steps(needed[way][n])}" for n in ranking]))
         )
+    if setting.comparable:
+        sentences.append(against_book(losses[AS_GIVEN]))
     edges = [arm.arm for arm in tuned.tuning.arms if arm.edges] if tuned.tuning else []
     if edges:
-        sentences.append(
-            Text(
-                "The best learning rate tried lies at the edge of its range for {names}, so a "
-                "wider range might serve them better.",
-                "{names} 的最佳学习率位于所试范围的边缘，更宽的范围也许更好。",
-            ).format(names=listed(edges))
-        )
+        sentences.append(AT_EDGE.format(names=listed(edges)))
     return Judged(
         findings,
         joined(sentences),
@@ -141,9 +136,22 @@ def study(setting: Setting) -> Judged:
     )
 
 
+def against_book(losses: Mapping[str, Values]) -> Text:
+    """The book's single run beside our seeds, who leads and who does not."""
+    ranking = sorted(losses, key=lambda name: float(losses[name].mean()))
+    return Text(
+        "The book's single run had, in the one batch of step 1900, AdaGrad 0.017, Adam 0.03, "
+        "Momentum 0.05 and SGD 0.15 to 0.23, hence AdaGrad first. Over {n} seeds and the last 100 "
+        "batches the first is {first}, with AdaGrad in place {place} of 4.",
+        "书中的单次运行在第 1900 步的单个批次上为 AdaGrad 0.017、Adam 0.03、Momentum 0.05、"
+        "SGD 0.15 到 0.23，因此 AdaGrad 居首。在 {n} 个随机种子和最后 100 个批次的平均上，"
+        "居首的是 {first}，AdaGrad 排在 4 种中的第 {place} 位。",
+    ).format(n=len(losses["SGD"]), first=ranking[0], place=1 + ranking.index("AdaGrad"))
+
+
 def steps_part(what: Text, fewer: Values, than: Values) -> Part:
     """A part about steps to a loss; a tenth of the fewer matters."""
-    margin = LOSS_SHARE * float(np.nanmean(fewer))
+    margin = LOSS_SHARE * float(np.mean(fewer))
     return Part(what, SOONER, MEASURE, than, fewer, margin, STEPS)
 
 
@@ -178,4 +186,5 @@ CLAIM = Claim(
     ),
     code=given_and_tuned,
     study=study,
+    seeds=10,
 )

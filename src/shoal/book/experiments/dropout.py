@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,9 @@ from shoal.book.few_images import (
 from shoal.book.seeds import could_be, percent, spread
 from shoal.book.text import Text, listed
 
-if TYPE_CHECKING:
-    from shoal.nn.arrays import Array, Cache, Params
+Array = Any
+Params = Mapping[str, Array]
+Cache = tuple[Any, ...]
 
 EPOCHS = 301
 RATE = 0.2
