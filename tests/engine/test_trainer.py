@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import shoal
 from shoal import (
     SGD,
     Adam,
@@ -335,7 +336,7 @@ def test_a_damaged_checkpoint_is_one_clear_error(data, saved):
 def test_a_checkpoint_of_another_version_is_refused(data, saved):
     arrays, facts = checkpoint.load(saved / STATE)
     checkpoint.save(saved / STATE, arrays, facts | {"format": 99})
-    with pytest.raises(ShoalError, match=r"has format 99, this version of shoal reads format 2"):
+    with pytest.raises(ShoalError, match=r"has format 99, this version of shoal reads format 3"):
         Trainer.resume(saved, data)
 
 
@@ -607,3 +608,93 @@ def test_training_can_reach_a_goal(data_of):
     history = Trainer(recipe, data, epochs=60, seeds=3).run().history
     assert (history.final("train_accuracy") > 0.97).all()
     assert (history.final("valid_accuracy") > 0.6).all()
+
+
+# Stopping on the way, and dropping
+
+
+def test_until_counts_from_the_start_in_the_unit_of_the_run(data):
+    arms = {f"batch {b}": PLAIN.replace({"batch_size": b}) for b in (8, 16)}
+    trainer = Trainer(arms, data, epochs=5).run(until=2)
+    assert [len(trainer.history.curve(i, "loss").steps) for i in (0, 1)] == [2 * 5, 2 * 3]
+    assert not trainer.done
+    assert trainer.run(until=1).epochs_done == 2  # it has been there
+    assert trainer.run(until=99).done
+    steps = Trainer(arms, data, steps=12).run(until=7)
+    assert [len(steps.history.curve(i, "loss").steps) for i in (0, 1)] == [7, 7]
+
+
+@pytest.mark.parametrize("until", [0, -1, 1.5, "2", True])
+def test_until_must_be_a_whole_number(data, until):
+    with pytest.raises(ShoalError, match=r"^until=.* must be a whole number >= 1$"):
+        Trainer(PLAIN, data, epochs=2).run(until=until)
+
+
+def test_a_dropped_member_stops_where_it_is(data):
+    trainer = Trainer(PLAIN, data, epochs=4, seeds=3).run(until=2)
+    theta = trainer.shoal.weights(1)[-1]["W"].copy()
+    trainer.drop([1]).run()
+    history = trainer.history
+    assert history.dropped.tolist() == [-1, 6, -1]
+    assert np.isfinite(history.curve(1, "loss").values[:6]).all()
+    assert np.isnan(history.curve(1, "loss").values[6:]).all()
+    np.testing.assert_array_equal(trainer.shoal.weights(1)[-1]["W"], theta)
+    assert np.isnan(history.final("valid_accuracy")).tolist() == [False, True, False]
+    assert (history.diverged < 0).all()
+    trainer.drop([1])  # twice is once
+    assert history.dropped.tolist() == [-1, 6, -1]
+
+
+def test_when_all_are_dropped_the_run_ends(data):
+    trainer = Trainer(PLAIN, data, epochs=50, seeds=2).run(until=1).drop([0, 1]).run()
+    assert trainer.done
+    assert np.isnan(trainer.history.final("train_loss")).all()
+
+
+@pytest.mark.parametrize("member", [-1, 2])
+def test_only_members_can_be_dropped(data, member):
+    with pytest.raises(ShoalError, match=rf"^member={member} must be from 0 to 1$"):
+        Trainer(PLAIN, data, epochs=1, seeds=2).drop([0, member])
+
+
+def test_who_was_dropped_is_known_after_a_resume(data, tmp_path, all_bits):
+    def trainer(**chosen):
+        return Trainer(PLAIN, data, epochs=4, seeds=3, **chosen)
+
+    whole = trainer().run(until=2).drop([0]).run()
+    trainer(folder=tmp_path).run(until=2).drop([0]).run(until=3)
+    again = trainer(folder=tmp_path, resume=True)
+    assert again.history.dropped.tolist() == [6, -1, -1]
+    assert all_bits(again.run()) == all_bits(whole)
+
+
+def test_a_recipe_with_distributions_is_not_trained(data):
+    space = PLAIN.replace({"optimizer.lr": shoal.log_uniform(0.1, 1.0)})
+    for recipes in (space, {"space": space}):
+        with pytest.raises(
+            ShoalError, match=r"has distributions in it, so it is a search space; g"
+        ):
+            Trainer(recipes, data, epochs=1)
+    with pytest.raises(ShoalError, match=r"arm 'space' has distributions in it"):
+        shoal.compare({"space": space}, data, epochs=1)
+
+
+@pytest.mark.parametrize("at", [0, 2.5, "3"])
+def test_evaluate_at_must_be_numbers_of_steps(data, at):
+    with pytest.raises(ShoalError, match=r"^evaluate_at=.* must be a whole number >= 1$"):
+        Trainer(PLAIN, data, epochs=2, evaluate_at=[at])
+
+
+def test_evaluations_beyond_the_end_are_left_out(data):
+    trainer = Trainer(PLAIN, data, steps=4, evaluate_at=[1, 3, 4, 99]).run()
+    assert trainer.history.curve(0, "valid_loss").steps.tolist() == [1, 3, 4]
+
+
+def test_a_callback_that_makes_rounds_short_does_not_let_them_grow_without_end(data):
+    class Watch(Callback):
+        def on_epoch(self, trainer):
+            pass
+
+    # rounds far shorter than a second, more of them than doublings that a float can take
+    trainer = Trainer(PLAIN, data, epochs=1200, evaluate_every=1200, callbacks=[Watch()]).run()
+    assert trainer.done

@@ -21,7 +21,7 @@ import numpy as np
 
 from shoal.engine import checkpoint
 from shoal.engine.callbacks import Callback, overrides
-from shoal.engine.cohort import Cohort
+from shoal.engine.cohort import Cohort, Copy
 from shoal.engine.evaluate import METRICS
 from shoal.engine.executor import Workers, chunk_size, cut
 from shoal.engine.history import History
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from shoal.data import Dataset
 
 PARTS = ("train", "valid", "test")
-ROUND_SECONDS = 0.3
+ROUND_SECONDS = 1.0
 STATE = "state.safetensors"
-FORMAT = 2
+FORMAT = 3
 
 
 class Trainer:
@@ -117,8 +117,8 @@ class Trainer:
         )
         check_choice("sampling", sampling, ("epochs", "replacement"))
         check_number("evaluate_every", evaluate_every, least=1, whole=True)
-        for value in evaluate_at:
-            check_number("evaluate_at", value, least=1, whole=True)
+        for step in evaluate_at:
+            check_number("evaluate_at", step, least=1, whole=True)
         for name, value in (
             ("threads", threads),
             ("chunk", chunk),
@@ -129,7 +129,8 @@ class Trainer:
         check_number("checkpoint_seconds", checkpoint_seconds, least=0)
         watched = check_instruments(instruments)
         if executor is not None and not isinstance(executor, Executor):
-            raise ShoalError(f"executor={executor!r} must be a concurrent.futures executor")
+            hint = "; give client.get_executor()" if hasattr(executor, "get_executor") else ""
+            raise ShoalError(f"executor={executor!r} must be a concurrent.futures executor{hint}")
         for callback in callbacks:
             if not isinstance(callback, Callback):
                 raise ShoalError(f"callbacks: {callback!r} must be a Callback, such as Progress()")
@@ -253,6 +254,42 @@ class Trainer:
             cohort.record.dropped[rows] = cohort.step
         return self
 
+    def copy(self, source: int, target: int, recipe: Recipe | None = None) -> Self:
+        """Lay one member's state over another's: weights, slots and running statistics.
+
+        The target goes on from there by `recipe`, with its own seed and at its own step of the
+        schedule; a diverged one is alive again. Nobody else notices, and `History.copies` tells.
+
+        Args:
+            source, target: their numbers in `members`. The same twice changes the recipe only.
+            recipe: of the target from now on, of the same structure; None for the source's.
+
+        Raises:
+            ShoalError: members or a recipe of another structure, a source that diverged, or a
+                member that was dropped.
+
+        >>> import shoal
+        >>> recipe = shoal.Recipe(shoal.mlp([16]), shoal.SGD(lr=0.1))
+        >>> trainer = shoal.Trainer(recipe, shoal.load("digits"), epochs=2, seeds=2).epoch()
+        >>> trainer.copy(0, 1, recipe.replace({"optimizer.lr": 0.05})).history.recipe(1).optimizer
+        SGD(lr=0.05)
+        """
+        cohort = self._cohort(source)
+        if cohort is not self._cohort(target):
+            raise ShoalError(
+                f"members {source} and {target} differ in structure, so neither can copy the other"
+            )
+        recipe = cohort.members[cohort.row(source)].recipe if recipe is None else recipe
+        _check_copy(cohort, source, target, recipe, self.data)
+        cohort.copy(source, target, recipe)
+        return self
+
+    def _cohort(self, member: int) -> Cohort:
+        for cohort in self._cohorts:
+            if member in cohort.index:
+                return cohort
+        raise ShoalError(f"member={member} must be from 0 to {len(self.members) - 1}")
+
     def run(self, until: int | None = None) -> Self:
         """Train to the end, or to an earlier point.
 
@@ -268,7 +305,7 @@ class Trainer:
         ends = [self._end(cohort, until) for cohort in self._cohorts]
         self._stopping = False
         try:
-            with _interrupts(self.stop) as seen, self._workers() as workers:
+            with interrupts(self.stop) as seen, self._workers() as workers:
                 self._tell("on_start")
                 stride = 1.0
                 while not (self._reached(ends) or self._stopping):
@@ -278,7 +315,8 @@ class Trainer:
                     self._tell("on_round")
                     self._checkpoint(every=self._checkpoint_seconds)
                     seconds = max(time.monotonic() - started, 1e-4)
-                    stride = max(1.0, stride * min(max(ROUND_SECONDS / seconds, 0.5), 4.0))
+                    stride *= min(max(ROUND_SECONDS / seconds, 0.5), 4.0)
+                    stride = min(max(stride, 1.0), float(self.total_steps))
                 self.interrupted = seen.is_set()
             self._checkpoint()
         finally:
@@ -309,7 +347,15 @@ class Trainer:
         arrays: checkpoint.Arrays = {}
         for i, cohort in enumerate(self._cohorts):
             arrays.update({f"{i}/{name}": array for name, array in _arrays(cohort).items()})
-        facts = {"format": FORMAT, "run": self._run, "steps": [c.step for c in self._cohorts]}
+        facts = {
+            "format": FORMAT,
+            "run": self._run,
+            "steps": [cohort.step for cohort in self._cohorts],
+            "copies": [
+                [[c.step, c.source, c.target, c.recipe.to_dict()] for c in cohort.copies]
+                for cohort in self._cohorts
+            ],
+        }
         checkpoint.save(Path(folder, STATE), arrays, facts)
         self._saved_at = time.monotonic()
 
@@ -343,6 +389,8 @@ class Trainer:
                 raise ShoalError(f"folder={folder} holds a run with {what}; give another folder")
         for i, cohort in enumerate(self._cohorts):
             cohort.step = facts["steps"][i]
+            for step, source, target, plain in facts["copies"][i]:
+                cohort.note(Copy(step, source, target, Recipe.from_dict(plain)))
             for name, array in _arrays(cohort).items():
                 array[...] = arrays[f"{i}/{name}"]
 
@@ -403,6 +451,21 @@ def _groups(members: Sequence[Member], data: Dataset) -> dict[Program, list[int]
     return groups
 
 
+def _check_copy(cohort: Cohort, source: int, target: int, recipe: Recipe, data: Dataset) -> None:
+    """Require that a copy makes sense: both in training, and a recipe of their structure."""
+    for number in (source, target):
+        if cohort.record.dropped[cohort.row(number)] >= 0:
+            raise ShoalError(f"member={number} was dropped; it cannot copy or be copied")
+    if cohort.record.diverged[cohort.row(source)] >= 0:
+        raise ShoalError(f"source={source} diverged; copy one that did not")
+    Member(recipe, 0)  # refuses what is no recipe
+    if program_of(recipe, data.in_shape, data.outputs, data.task) != cohort.program:
+        raise ShoalError(
+            f"recipe={recipe!r} differs in structure from that of member {source}; only numbers "
+            "such as learning rates, decay and dropout rates can change in training"
+        )
+
+
 def _evaluation_rows(data: Dataset, parts: Sequence[str], most: int | None) -> dict[str, Any]:
     """Which rows of each part are evaluated: all, or a sample that depends on the sizes alone."""
     rows: dict[str, Any] = {}
@@ -455,7 +518,7 @@ def _epoch_end(cohort: Cohort) -> int:
 
 
 @contextmanager
-def _interrupts(stop: Any) -> Iterator[threading.Event]:
+def interrupts(stop: Any) -> Iterator[threading.Event]:
     """Turn the first Ctrl-C into a call of `stop`; the second raises as usual."""
     seen = threading.Event()
     heard = threading.current_thread() is threading.main_thread()  # only there signals come

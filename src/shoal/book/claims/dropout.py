@@ -99,7 +99,8 @@ def study(setting: Setting) -> Judged:
                 "its figures again.",
                 "书中使用 Dropout 的单次运行训练准确率为 67 %，{first}我们的种子（{a} 到 {b}）；"
                 "测试准确率为 55 %，{second}我们的种子（{c} 到 {d}）。"
-                "书中的 Dropout 没有放大保留下来的输出：照那样做，实验 `shoal book dropout` 就重现了书中的数值。",
+                "书中的 Dropout 没有放大保留下来的输出：照那样做，"
+                "实验 `shoal book dropout` 就重现了书中的数值。",
             ).format(
                 first=where(PUBLISHED[0], train[first][book]),
                 second=where(PUBLISHED[1], test[first][book]),

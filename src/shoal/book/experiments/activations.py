@@ -60,10 +60,33 @@ def outputs(activation: Any, rule: str | float, seed: int) -> list[Array]:
     """What each of the layers puts out, (rows, units), before any training."""
     layers = [layer for _ in range(LAYERS) for layer in (shoal.Affine(UNITS), activation)]
     network = shoal.Network(tuple(layers))
-    x = np.random.default_rng(seed).standard_normal((ROWS, UNITS), np.float32)
     every: list[Array] = []
-    network.forward(network.init(seed, (UNITS,), rule), x, outputs=every)
+    network.forward(network.init(seed, (UNITS,), rule), inputs(seed), outputs=every)
     return every[1::2]
+
+
+def inputs(seed: int) -> Array:
+    """Normal inputs (rows, units)."""
+    return np.random.default_rng(seed).standard_normal((ROWS, UNITS), np.float32)
+
+
+def readings(activation: Any, rule: str | float, seed: int) -> dict[str, list[float]]:
+    """What the instruments read in each of the layers, in the first step of a training."""
+    layers = [layer for _ in range(LAYERS) for layer in (shoal.Affine(UNITS), activation)]
+    network = shoal.Network((*layers, shoal.Affine()))
+    data = shoal.Dataset.from_arrays(
+        inputs(seed), np.arange(ROWS) % 2, valid=0, test=0, scale="none"
+    )
+    recipe = shoal.Recipe(network, shoal.SGD(), init=rule, batch_size=ROWS)
+    trainer = shoal.Trainer(
+        recipe, data, steps=1, seeds=[seed], instruments=True, evaluate_parts=()
+    ).run()
+    history, kind = trainer.history, type(activation).__name__
+    names = [layer for layer in history.layers(0) if layer.split()[1] == kind]
+    return {
+        what: [float(history.reading(0, layer, what).values[0]) for layer in names]
+        for what in ("output_mean", "output_std")
+    }
 
 
 def run(setting: Setting) -> Findings:
@@ -73,9 +96,10 @@ def run(setting: Setting) -> Findings:
         numbers[name] = {}
         for rule, init in RULES.items():
             seeds = [outputs(activation, init, seed) for seed in range(setting.seeds)]
+            read = [readings(activation, init, seed) for seed in range(setting.seeds)]
             numbers[name][rule] = {  # (seeds, layers), and (layers, bins) of all seeds
-                "mean": np.array([[y.mean(dtype=np.float64) for y in ys] for ys in seeds]),
-                "std": np.array([[y.std(dtype=np.float64) for y in ys] for ys in seeds]),
+                "mean": np.array([each["output_mean"] for each in read]),
+                "std": np.array([each["output_std"] for each in read]),
                 "ends": np.array([[at_ends(name, y) for y in ys] for ys in seeds]),
                 "histogram": np.mean([[histogram(name, y) for y in ys] for ys in seeds], axis=0),
             }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import shoal
 from shoal.book import pictures
 from shoal.book.experiment import Experiment, Findings, Published, Setting, Table
+from shoal.book.inside import by_layer
 from shoal.book.seeds import spread
 from shoal.book.text import Language, Text
 from shoal.plot.style import LOOKS
@@ -27,6 +28,7 @@ PUBLISHED = {"0.01": 2.30, "1/√n": 0.38, "He": 0.29}
 """Losses of one batch each at step 1900, in unseeded runs of the textbook's code."""
 AT, AROUND = 1900, 50
 """The step of the published figures, and how far from it batches are taken into the band."""
+FIRST_STEP = Text("Read by the instruments in the first step.", "由内部读数在第一步测得。")
 NEVER = Text("never", "从未达到")
 LEARNED = 0.5
 """A loss by which a network clearly has learned something; guessing costs log 10 = 2.303."""
@@ -57,6 +59,8 @@ def run(setting: Setting) -> Findings:
         "loss": ends,
         "test_accuracy": tests,
         "he_minus_lecun": vars(difference),
+        "signal": {arm: by_layer(comparison, arm, "batch_std", "ReLU") for arm in ARMS},
+        "gradient": {arm: by_layer(comparison, arm, "gradient_norm", "Affine") for arm in ARMS},
         "steps_to_half": comparison.steps_to(LEARNED),
         "single_batches": {
             arm: {"mean": float(np.mean(found)), "low": low, "high": high}
@@ -72,8 +76,11 @@ def run(setting: Setting) -> Findings:
     }
     return Findings(
         numbers=numbers,
-        caption=caption(numbers, difference),
-        pictures={"": lambda language: draw(losses, language)},
+        caption=caption(numbers, difference) + inside(numbers),
+        pictures={
+            "": lambda language: draw(losses, language),
+            "inside": lambda language: draw_inside(numbers, language),
+        },
         table=Table(
             (
                 Text("first weights", "初始权重"),
@@ -159,6 +166,21 @@ def caption(numbers: Mapping[str, Any], difference: Any) -> Text:
     )
 
 
+def inside(numbers: Mapping[str, Any]) -> Text:
+    """What the instruments read in the first step: does the signal come through?"""
+    kept = {
+        arm: float((found[:, -1] / found[:, 0]).mean()) for arm, found in numbers["signal"].items()
+    }
+    return Text(
+        "Read inside, in the first step: from the first hidden layer to the last, what a unit says "
+        "about the image (the spread of its output over the batch) becomes {small:.1g} times as "
+        "large with weights of 0.01, {lecun:.2g} times with 1/√n and {he:.2g} times with He's.",
+        "从内部读数看（第一步）：从第一个隐藏层到最后一个，单元的输出随图像变化的幅度"
+        "（在小批量上的标准差）变为原来的几倍：标准差 0.01 时 {small:.1g}，"
+        "1/√n 时 {lecun:.2g}，He 时 {he:.2g}。",
+    ).format(small=kept["0.01"], lecun=kept["1/√n"], he=kept["He"])
+
+
 def published(numbers: Mapping[str, Any], setting: Setting) -> list[Published]:
     """The book's losses at step 1900, beside single batches of ours."""
     rows = []
@@ -192,6 +214,35 @@ def draw(losses: Mapping[str, NDArray[np.float64]], language: Language) -> Figur
         pictures.legend_above(figure, ax)
         seeds = len(losses["He"])
         pictures.footnote(figure, pictures.SEED_BAND.format(n=seeds), language)
+    return figure
+
+
+def draw_inside(numbers: Mapping[str, Any], language: Language) -> Figure:
+    """Signal and gradient in each layer, in the first step."""
+    panels = (
+        (
+            "signal",
+            Text("Signal", "信号"),
+            Text("output's std over the batch", "输出在小批量上的标准差"),
+        ),
+        (
+            "gradient",
+            Text("Gradient", "梯度"),
+            Text("norm, weights of the layer", "该层权重梯度的范数"),
+        ),
+    )
+    with pictures.sheet(7.6, 3.4, 1, 2) as (figure, axes):
+        for ax, (key, name, how) in zip(axes[0], panels, strict=True):
+            for look, (arm, found) in zip(LOOKS, numbers[key].items(), strict=False):
+                layers = np.arange(1, found.shape[1] + 1)
+                pictures.band(ax, layers, found, look, ARMS[arm][language])
+            ax.set_yscale("log")
+            ax.set(xticks=layers, xlim=(0.8, len(layers) + 0.2))
+            pictures.title(ax, name, language, how)
+            pictures.label(ax, language, Text("layer", "层"))
+        pictures.legend_above(figure, axes[0, 0])
+        seeds = len(numbers["signal"]["He"])
+        pictures.footnote(figure, FIRST_STEP + pictures.SEED_BAND.format(n=seeds), language)
     return figure
 
 

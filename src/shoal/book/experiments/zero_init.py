@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import shoal
 from shoal.book import pictures
 from shoal.book.experiment import Experiment, Findings, Setting, Table
+from shoal.book.inside import by_layer
 from shoal.book.seeds import percent, spread
 from shoal.book.text import Language, Text, listed
 from shoal.plot.style import LOOKS, MUTED, RULE
@@ -64,6 +65,9 @@ def run(setting: Setting) -> Findings:
         "test_accuracy": tests,
         "units_apart": apart,
         "distinct_units": kinds,
+        "outputs_apart": {  # of the hidden layers
+            arm: by_layer(comparison, arm, "unit_std", "Affine", -1)[:, :-1] for arm in ARMS
+        },
         "last_layer_apart": {
             arm: {"by_unit": found[:, 0], "by_class": found[:, 1]} for arm, found in last.items()
         },
@@ -85,6 +89,7 @@ def run(setting: Setting) -> Findings:
                 Text("test accuracy, end", "测试准确率（结束时）"),
                 Text("units apart", "单元间的差别"),
                 Text("distinct units of 100", "100 个单元中不同的个数"),
+                Text("outputs apart, read inside", "输出间的差别（内部读数）"),
             ),
             [
                 (
@@ -93,6 +98,7 @@ def run(setting: Setting) -> Findings:
                     spread(tests[arm]),
                     f"{apart[arm].max():.0e}" if apart[arm].max() else "0",
                     between(kinds[arm]),
+                    f"{np.nanmax(numbers['outputs_apart'][arm]):.1g}",
                 )
                 for arm in ARMS
             ],
@@ -101,10 +107,13 @@ def run(setting: Setting) -> Findings:
             "Units apart: the largest difference between two units of a hidden layer in one of "
             "their incoming weights, as a share of the layer's largest weight. In exact arithmetic "
             "it would be 0 for every equal start. A computer adds up a matrix product in blocks, "
-            "and units in different blocks may be rounded differently in the last place.",
+            "and units in different blocks may be rounded differently in the last place. Outputs "
+            "apart: what the instruments read last, the spread of a layer's outputs from unit to "
+            "unit, largest over layers and seeds.",
             "“单元间的差别”指同一隐藏层中两个单元在同一输入权重上的最大差，除以该层最大的权重。"
             "若计算没有误差，凡是相等的起点这里都是 0。但计算机分块计算矩阵乘积，"
-            "不同块中的单元，最后一位的舍入可能不同。",
+            "不同块中的单元，最后一位的舍入可能不同。"
+            "“输出间的差别”是内部读数最后一次测得的同一层各单元输出之间的标准差，取各层各种子中最大的。",
         ),
     )
 
