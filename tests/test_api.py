@@ -72,7 +72,7 @@ def test_import_takes_less_than_three_tenths_of_a_second():
 
 HEAVY = (
     "torch", "tensorflow", "jax", "pandas", "sklearn", "matplotlib", "scipy", "pyarrow", "rich",
-    "jinja2", "typer", "pooch", "safetensors",
+    "jinja2", "typer", "pooch", "safetensors", "optuna", "sqlalchemy", "distributed", "dask",
 )  # fmt: skip
 
 

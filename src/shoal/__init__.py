@@ -56,12 +56,23 @@ from shoal.optim import (
     StepDecay,
     WarmUp,
 )
-from shoal.search import Full, Halving, Hyperband, Study, search
+from shoal.search import (
+    PBT,
+    Full,
+    Halving,
+    Hyperband,
+    LrRange,
+    Past,
+    Study,
+    lr_range,
+    search,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "GELU",
+    "PBT",
     "SGD",
     "AdaGrad",
     "Adam",
@@ -86,6 +97,7 @@ __all__ = [
     "Hyperband",
     "InverseTime",
     "LeakyReLU",
+    "LrRange",
     "MaxPool2D",
     "MeanSquaredError",
     "Member",
@@ -93,6 +105,7 @@ __all__ = [
     "Nesterov",
     "Network",
     "OneCycle",
+    "Past",
     "Progress",
     "RMSprop",
     "ReLU",
@@ -115,6 +128,7 @@ __all__ = [
     "load",
     "log_grid",
     "log_uniform",
+    "lr_range",
     "mlp",
     "numerical_gradient",
     "one_minus_log_uniform",

@@ -29,8 +29,11 @@ class Distribution:
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """The values that must be valid for all to be valid."""
-        return self.arguments
+        """The values that must be valid for all to be valid.
+
+        Floats for a continuous range: uniform(1, 8) does not stand for whole numbers.
+        """
+        return tuple(map(float, self.arguments))
 
     def value(self, u: float) -> Any:
         """The value below which a share u of the probability lies."""

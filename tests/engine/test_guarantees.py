@@ -562,3 +562,31 @@ def test_a_loss_that_overflows_only_in_validation_counts_as_divergence(data):
     shoal = Trainer(recipe, far, epochs=3).run()
     assert shoal.history.diverged.tolist() == [3]  # at the first evaluation
     assert np.isfinite(shoal.history.curve(0, "train_loss").values[0])
+
+
+# Who is dropped is not missed
+
+
+def test_a_member_that_is_dropped_disturbs_nobody(structure, company, trainer, bits):
+    shoal = trainer(chunk=4, threads=2).run(until=1).drop([1, 4]).run()
+    for i in (0, 2, 3, 5):
+        assert bits(shoal, i) == company(structure)[i]
+
+
+def test_a_run_with_stops_on_its_way_does_the_same_bits(structure, company, trainer, all_bits):
+    assert all_bits(trainer().run(until=1).run(until=1).run(until=2).run()) == company(structure)
+
+
+def test_evaluations_besides_change_no_other_bit(structure, company, trainer, did):
+    plain, besides = trainer(threads=1).run(), trainer(threads=1, evaluate_at=(1, 2, 4)).run()
+    for i in range(len(plain.members)):
+        expected, found = did(plain, i), did(besides, i)
+        for name in expected:
+            if "_" not in name or name == "gradient_norm":
+                np.testing.assert_array_equal(found[name], expected[name])
+        for name in plain.history.metrics:
+            curve, more = plain.history.curve(i, name), besides.history.curve(i, name)
+            kept = np.isin(more.steps, curve.steps)
+            np.testing.assert_array_equal(more.values[kept], curve.values)
+            within = {at for at in (1, 2, 4) if at <= plain.total_steps}
+            assert set(more.steps) == set(curve.steps) | within

@@ -490,3 +490,122 @@ def test_a_recipe_is_a_frozen_value():
     with pytest.raises(dataclasses.FrozenInstanceError):
         recipe.batch_size = 3
     assert len({recipe, Recipe(mlp([3]), SGD()), Recipe(mlp([3]), SGD(lr=0.1))}) == 2
+
+
+# Distributions (recipes of every kind with them in any place: tests/search/test_space.py)
+
+
+def test_toml_of_a_search_space_looks_like_this():
+    space = Recipe(
+        mlp(
+            shoal.repeat(shoal.int_range(16, 64, log=True), shoal.int_range(1, 3)),
+            shoal.choice(["relu", "tanh"]),
+            batch_norm=shoal.choice([True, False]),
+        ),
+        shoal.choice([SGD(lr=shoal.log_uniform(1e-4, 1.0)), Adam()]),
+        schedule=WarmUp(9, shoal.choice([Cosine(), Constant()])),
+        init=shoal.choice(["he", Equal(shoal.uniform(0.1, 0.2))]),
+        batch_size=shoal.choice([32, 64]),
+    )
+    adam = '{ kind = "Adam", lr = 0.001, beta1 = 0.9, beta2 = 0.999, eps = 1e-08 }'
+    assert space.to_toml().splitlines() == [
+        "network = { hidden = { repeat = [{ int_range = [16, 64, true] }, { int_range = [1, 3] }] "
+        '}, activation = { choice = ["relu", "tanh"] }, batch_norm = { choice = [true, false] } }',
+        'optimizer = { choice = [{ kind = "SGD", lr = { log_uniform = [0.0001, 1.0] } }, '
+        f"{adam}] }}",
+        'schedule = { kind = "WarmUp", steps = 9, then = { choice = [{ kind = "Cosine", end = 0.0 '
+        '}, { kind = "Constant" }] } }',
+        'init = { choice = ["he", { equal = { uniform = [0.1, 0.2] } }] }',
+        "batch_size = { choice = [32, 64] }",
+    ]
+    assert Recipe.from_toml(space.to_toml()) == space
+    assert space.is_space
+    assert not Recipe(mlp([3]), SGD()).is_space
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("batch_size = { choise = [1, 2] }", "recipe: batch_size={'choise': [1, 2]} must be a wh"),
+        ("batch_size = { choice = 3 }", "recipe.batch_size: choice=3 must be a list, such as"),
+        ("batch_size = { choice = [] }", "recipe.batch_size: choice([]) must list its options"),
+        ("batch_size = { uniform = [16, 32] }", "recipe: batch_size=16.0 must be a whole number"),
+        (
+            "batch_size = { int_range = [0, 32] }",
+            "recipe: batch_size=0 must be a whole number >= 1",
+        ),
+        (
+            "weight_decay = { uniform = 0.1 }",
+            "recipe.weight_decay: uniform=0.1 must be a list, such",
+        ),
+        ("weight_decay = { uniform = [0.1] }", "recipe.weight_decay: uniform() missing 1 required"),
+        (
+            "weight_decay = { uniform = [1, 0] }",
+            "recipe.weight_decay: uniform(1, 0): the range is e",
+        ),
+        (
+            "weight_decay = { log_uniform = [0, 1] }",
+            "recipe.weight_decay: log_uniform(0, 1): a log",
+        ),
+        ("weight_decay = { uniform = [-1, 1] }", "recipe: weight_decay=-1.0 must be a number >= 0"),
+        ('init = { choice = ["he", "hee"] }', "recipe: unknown init 'hee': did you mean 'he'?"),
+        (
+            "optimizer = { uniform = [0, 1] }",
+            "recipe.optimizer={'uniform': [0, 1]}: only a choice c",
+        ),
+        (
+            'optimizer = { choice = ["SGD", "Adma"] }',
+            "unknown kind in recipe.optimizer[1]: 'Adma': d",
+        ),
+        (
+            'optimizer = { kind = "SGD", lr = { log_uniform = [-1, 1] } }',
+            "recipe.optimizer.lr: log_uniform(-1, 1): a log range cannot reach 0",
+        ),
+        (
+            "network = { hidden = { repeat = [8, 0] } }",
+            "recipe.network.hidden: repeat: times=0 must be whole numbers >= 1",
+        ),
+        (
+            "network = { hidden = [8], dropout = { uniform = [0, 1] } }",
+            "recipe.network: dropout=1.0 must be a number >= 0 and < 1",
+        ),
+        (
+            'schedule = { kind = "WarmUp", steps = 3, then = { choice = ["Cosine", "Cosin"] } }',
+            "unknown kind in recipe.schedule.then[1]: 'Cosin': did you mean 'Cosine'?",
+        ),
+    ],
+)
+def test_every_mistake_in_a_space_is_named_with_its_place(line, message):
+    good = {"network": "network = { hidden = [8] }", "optimizer": 'optimizer = "SGD"'}
+    good.pop(line.split()[0], None)
+    with pytest.raises(ShoalError) as error:
+        Recipe.from_toml("\n".join([line, *good.values()]))
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Recipe(mlp([3]), shoal.choice([SGD(), "Adam"])),
+            "optimizer='Adam' must be an Opt",
+        ),
+        (lambda: Recipe(shoal.uniform(0, 1), SGD()), "network=uniform(0, 1) must be a Network"),
+        (
+            lambda: Recipe(mlp([3]), SGD(), schedule=shoal.choice([Cosine(), None])),
+            "schedule=None must be a Schedule",
+        ),
+        (
+            lambda: Recipe(mlp([3]), SGD(), loss=shoal.choice(["auto", "mse"])),
+            "unknown loss 'mse'",
+        ),
+        (lambda: WarmUp(3, shoal.choice([Cosine(), 3])), "then=3 must be a schedule"),
+        (lambda: SGD(lr=shoal.repeat(shoal.int_range(1, 2), 3)), "lr=(1, 1, 1) must be a number"),
+        (lambda: Adam(beta1=shoal.uniform(0, 1)), "beta1=1.0 must be a number >= 0 and < 1"),
+    ],
+)
+def test_every_mistake_in_a_space_made_in_code_is_named(make, message):
+    with pytest.raises(ShoalError) as error:
+        make()
+    assert str(error.value).startswith(message)

@@ -25,12 +25,12 @@ INTRODUCTION = Text(
     "of a claim together (Holm). A claim some of whose findings are supported and some are not "
     "depends on what was varied between them. Further questions are answered too, but the verdict "
     "on the claim does not hang on them.",
-    "教科书《Deep Learning from Scratch》依据单次运行对训练作出的论断，这里用配对的随机种子检验："
-    "两种训练方式从相同的权重出发，看到相同的批次，在每个种子内取差。"
-    "若差异的整个区间都在论断一侧且超出可忽略的范围，结论为“成立”；若完全没有超出，为“不成立”；"
-    "否则“无法判定”。区间对同一论断的所有结果联合为 95 %（Holm 方法）。"
-    "若同一论断的部分结果成立而另一部分不成立，则取决于其间所改变的条件。附加问题也有回答，"
-    "但不影响对论断的结论。",
+    "教科书《Deep Learning from Scratch》根据单次运行得出了一些关于训练的论断，"
+    "这里用配对的随机种子加以检验：两种训练方式从相同的权重出发，看到相同的小批量，"
+    "并在每个种子内求差。若差异的置信区间全部位于论断所说的一侧，且超出可忽略的范围，"
+    "结论为“成立”；若区间没有任何部分如此，为“不成立”；其余情况为“无法判定”。"
+    "同一论断的全部结果合起来，置信水平为 95 %（Holm 方法）。若同一论断的结果有的成立、"
+    "有的不成立，则该论断取决于它们之间改变的条件。附加问题也一并回答，但不影响对论断的结论。",
 )
 HEADER = (
     Text("claim", "论断"),
@@ -47,8 +47,8 @@ LABELS = {
         "Every effect as a multiple of the largest that does not matter: the shaded zone. On its "
         "right, it is as claimed; where two things are claimed to be the same, inside it. "
         "Circles: supported; squares: not supported; hollow diamonds: undecided.",
-        "每个效应以可忽略的最大差异为单位（阴影区）。阴影右侧表示与论断一致；若论断为两者相同，"
-        "则阴影内表示一致。圆点：成立；方块：不成立；空心菱形：无法判定。",
+        "每个效应以可忽略的最大差异为单位（阴影区）。阴影右侧表示与论断一致；若论断是两者相同，"
+        "则在阴影内表示一致。圆点：成立；方块：不成立；空心菱形：无法判定。",
     ),
     **WORDS,
 }

@@ -18,6 +18,7 @@ from shoal.book.run import KINDS, command, label_language, picture_name, plain
 from shoal.book.text import Language
 from shoal.comparison.result import machine_facts
 from shoal.engine.checkpoint import write_whole
+from shoal.engine.trainer import whole_runs
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def put_to_test(claim: Claim, setting: Setting) -> Answered:
 
     Raises:
         ShoalError: fewer seeds than an answer needs, or the data is not at hand.
+        KeyboardInterrupt: Ctrl-C, also while networks train: half a run gives no answer.
     """
     if setting.seeds < MIN_SEEDS:
         raise ShoalError(
@@ -69,7 +71,8 @@ def put_to_test(claim: Claim, setting: Setting) -> Answered:
             "seeds, and fewer say too little"
         )
     started = time.perf_counter()
-    judged = claim.study(setting)
+    with whole_runs():
+        judged = claim.study(setting)
     facts = {"date": date.today().isoformat(), **machine_facts()}
     return Answered(claim, setting, judged, time.perf_counter() - started, facts)
 

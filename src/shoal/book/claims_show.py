@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEADER = (
     Text("what is claimed", "论断内容"),
     Text("condition", "条件"),
-    Text("effect and 95 % interval", "效应与 95 % 区间"),
+    Text("effect and 95 % interval", "效应与 95 % 置信区间"),
     Text("too small", "可忽略"),
     Text("seeds", "种子数"),
     Text("answer", "结论"),

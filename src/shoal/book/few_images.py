@@ -21,7 +21,7 @@ PARTS = ("train", "test")
 NAMES = (Text("images trained on", "参与训练的图像"), Text("other images", "其余图像"))
 MEASURED = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 TRAINING, TEST = Text("training accuracy", "训练准确率"), Text("test accuracy", "测试准确率")
-GAP = Text("the gap", "两者之差")
+GAP = Text("the gap", "两者的差值")
 SAME_IMAGES = Text(
     "All seeds here learn from the same {n} images, so their spread does not show how much depends "
     "on which images these are.",
@@ -52,7 +52,7 @@ def measured(comparison: shoal.Comparison, arm: str) -> dict[str, Any]:
 def ends_table(arms: Mapping[str, Numbers], names: Mapping[str, Text]) -> Table:
     """Both accuracies of every arm at the end, and the gap."""
     return Table(
-        (Text("at the end", "结束时"), TRAINING, TEST, Text("gap", "差")),
+        (Text("at the end", "结束时"), TRAINING, TEST, Text("gap", "差距")),
         [
             (names[arm], *(spread(n[q]) for q in ("train_accuracy", "test_accuracy", "gap")))
             for arm, n in arms.items()

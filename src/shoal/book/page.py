@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from shoal.book.experiment import Draw, Table
 from shoal.book.formula import formula
 from shoal.book.run import Done, label_language
 from shoal.book.show import published_table
+from shoal.book.snippet import snippet
 from shoal.book.text import Language, Text, say
 from shoal.engine.checkpoint import write_whole
 from shoal.report.page import template
@@ -30,20 +29,20 @@ INTRODUCTION = Text(
     "Each experiment of the textbook Deep Learning from Scratch (chapters 4 and 6) that shows a "
     "choice in training. The book shows single runs without a seed; here every one that is random "
     "was repeated, and bands go from the lowest to the highest seed.",
-    "教科书《Deep Learning from Scratch》第 4 章和第 6 章中展示训练选择的各个实验。"
-    "书中每个实验只运行一次且没有固定随机种子；这里凡是含有随机性的都重复了多次，"
-    "色带表示从最低到最高的种子。",
+    "这里收录了教科书《Deep Learning from Scratch》第 4 章和第 6 章中涉及训练方法选择的"
+    "每一个实验。书中各实验只运行一次，也没有固定随机种子；这里凡含随机性的实验都重复了多次，"
+    "色带从各种子的最低值画到最高值。",
 )
 QUICK = Text(
     "This is a quick run, made to see that everything works: its figures mean nothing.",
-    "这是一次快速运行，只用来确认一切可用：其中的数值没有意义。",
+    "这是一次快速运行，只为确认一切能正常运行，其中的数值没有意义。",
 )
 WORDS = {
     "contents": Text("Contents", "目录"),
-    "code": Text("The code that makes it", "生成它的代码"),
+    "code": Text("The code that makes it", "所用代码"),
     "published": Text("Published figures and ours", "书中数值与本次结果"),
     "again": Text("Again", "重新运行"),
-    "made": Text("How it was made", "制作说明"),
+    "made": Text("How it was made", "运行环境"),
     "seconds": Text("{seconds:.0f} s", "{seconds:.0f} 秒"),
 }
 
@@ -116,8 +115,8 @@ def embed(draw: Draw, key: str, title: Text, description: Text, language: Langua
 
 
 def source(code: Callable[..., Any]) -> str:
-    """The source of a function, as it stands in its file."""
-    return textwrap.dedent(inspect.getsource(code)).rstrip()
+    """The source of a function as it stands in its file, with what it needs to run alone."""
+    return snippet(code)
 
 
 def words_of(table: Table | None, language: Language) -> dict[str, Any] | None:

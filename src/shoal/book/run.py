@@ -19,6 +19,7 @@ from shoal.book.experiment import Experiment, Findings, Setting
 from shoal.book.text import Language, Text
 from shoal.comparison.result import machine_facts
 from shoal.engine.checkpoint import write_whole
+from shoal.engine.trainer import whole_runs
 from shoal.errors import ShoalError
 
 KINDS = ("svg", "png")
@@ -66,13 +67,14 @@ def run(experiment: Experiment, setting: Setting) -> Done:
 
     Raises:
         ShoalError: the data is not at hand.
+        KeyboardInterrupt: Ctrl-C, also while networks train: figures of half a run mean nothing.
     """
     if experiment.seeds == 1:
         setting = replace(setting, seeds=1)
     started = time.perf_counter()
     # as the engine does: small products are many times slower on threads of a busy machine, and
     # bits must not depend on their number
-    with threadpool_limits(1, "blas"):
+    with threadpool_limits(1, "blas"), whole_runs():
         findings = experiment.run(setting)
     facts = {"date": date.today().isoformat(), **machine_facts()}
     return Done(experiment, setting, findings, time.perf_counter() - started, facts)
@@ -128,6 +130,21 @@ def save(
     for path, content in files.items():
         write_whole(path, content)
     return list(files)
+
+
+def check_folder(folder: Path) -> None:
+    """Find out before the work, and not after it, whether a folder can be written.
+
+    Raises:
+        ShoalError: it cannot.
+    """
+    probe = folder / ".probe"
+    try:
+        write_whole(probe, b"")
+    except ShoalError as error:
+        line = str(error).replace(str(probe), str(folder))
+        raise ShoalError(f"{line}; give another by --out DIR") from None
+    probe.unlink(missing_ok=True)
 
 
 def picture_name(name: str, key: str, language: Language | None = None) -> str:

@@ -22,11 +22,11 @@ CHANGED = {
     ),
     "worse": Text("{what} is {size} points lower{interval}", "{what}低 {size} 个百分点{interval}"),
     "tied": Text(
-        "{what} is the same within half a point{interval}", "{what}的差别不到半个百分点{interval}"
+        "{what} is the same within half a point{interval}", "{what}相差不到半个百分点{interval}"
     ),
     "undecided": Text("{what} is undecided{interval}", "{what}分不出高低{interval}"),
 }
-INTERVAL = Text(" (95 % interval {low} to {high})", "（95% 置信区间 {low} 到 {high}）")
+INTERVAL = Text(" (95 % interval {low} to {high})", "（95 % 置信区间 {low} 到 {high}）")
 
 
 def curves(comparison: shoal.Comparison, arm: str, name: str) -> tuple[Values, Values]:

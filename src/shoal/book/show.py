@@ -20,7 +20,7 @@ PUBLISHED = (
     Text("figure", "指标"),
     Text("published", "书中数值"),
     Text("ours", "本次结果"),
-    Text("published band", "与书中范围"),
+    Text("published band", "书中范围"),
 )
 
 
@@ -61,7 +61,7 @@ def show_table(console: object, table: Table, language: Language) -> None:
 
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for k, cell in enumerate(table.header):
-        drawn.add_column(words(cell), justify="right" if k else "left")
+        drawn.add_column(words(cell), justify="right" if k else "left", overflow="fold")
     for row in table.rows:
         drawn.add_row(*map(words, row))
     assert isinstance(console, Console)

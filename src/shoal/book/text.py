@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -53,10 +54,17 @@ def listed(texts: list[Text] | list[str]) -> Text:
 
     >>> listed(["SGD", "Adam", "AdaGrad"])["en"], listed(["SGD", "Adam"])["zh"]
     ('SGD, Adam and AdaGrad', 'SGD 和 Adam')
+
+    Chinese words stand without spaces.
+
+    >>> listed([Text("a step", "步长"), Text("depth", "深度")])["zh"]
+    '步长和深度'
     """
 
     def joined(language: Language, comma: str, last: str) -> str:
         words = [say(text, language) for text in texts]
         return last.join([comma.join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
-    return Text(joined("en", ", ", " and "), joined("zh", "、", " 和 "))
+    spaced = joined("zh", "、", " 和 ")
+    chinese = re.sub(r"(?<=[一-鿿]) (?=和 )|(?<= 和) (?=[一-鿿])", "", spaced)
+    return Text(joined("en", ", ", " and "), chinese)

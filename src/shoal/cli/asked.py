@@ -11,20 +11,35 @@ from typing import Any
 from shoal.errors import ShoalError
 
 ASKED = "asked.json"
-QUESTIONS = {"data", "recipes", "where", "tune", "settings", "command"}
+QUESTIONS = {
+    "compare": {"data", "recipes", "where", "tune", "settings", "command"},
+    "search": {"data", "space", "where", "settings", "command"},
+}
+"""What each verb writes down."""
+FILES = ("recipes", "space")
+"""What can be used again as a file."""
 
 
-def read_asked(folder: Path) -> dict[str, Any]:
-    """What a run was asked to do."""
+def read_asked(folder: Path, verb: str = "compare") -> dict[str, Any]:
+    """What a run was asked to do.
+
+    Raises:
+        ShoalError: the folder holds no run of this verb, or it is damaged.
+    """
     try:
         asked: dict[str, Any] = json.loads((folder / ASKED).read_text("utf-8"))
     except FileNotFoundError:
-        raise ShoalError(f"--resume={folder} holds no run of `shoal compare`") from None
+        raise ShoalError(f"--resume={folder} holds no run of `shoal {verb}`") from None
     except OSError as error:
         raise ShoalError(f"{folder / ASKED} cannot be read: {error.strerror}") from None
     except ValueError:
         asked = {}
-    if not isinstance(asked, dict) or set(asked) != QUESTIONS:
+    for other, questions in QUESTIONS.items():
+        if other != verb and isinstance(asked, dict) and set(asked) == questions:
+            raise ShoalError(
+                f"--resume={folder} holds a run of `shoal {other}`; go on with it by that verb"
+            )
+    if not isinstance(asked, dict) or set(asked) != QUESTIONS[verb]:
         raise ShoalError(f"{folder / ASKED} is damaged; start anew in another folder")
     return asked
 
@@ -56,7 +71,7 @@ def claim(folder: Path) -> Path:
 
 
 def write_asked(folder: Path, asked: dict[str, Any]) -> None:
-    """Write down what is asked, and the recipes once more as a file to reuse.
+    """Write down what is asked, and the recipes (or the space) once more as a file to reuse.
 
     Raises:
         ShoalError: the folder cannot be written.
@@ -64,12 +79,14 @@ def write_asked(folder: Path, asked: dict[str, Any]) -> None:
     from shoal.engine.checkpoint import write_whole
 
     write_whole(folder / ASKED, json.dumps(asked, indent=2, ensure_ascii=False).encode())
-    write_whole(folder / "recipes.toml", asked["recipes"].encode())
+    for name in FILES:
+        if name in asked:
+            write_whole(folder / f"{name}.toml", asked[name].encode())
 
 
 def forget(folder: Path, whole: bool) -> None:
     """Take away what was asked, so that it can be asked again in the same folder."""
-    for name in (ASKED, "recipes.toml"):
+    for name in (ASKED, *(f"{name}.toml" for name in FILES)):
         (folder / name).unlink(missing_ok=True)
     if whole:
         with suppress(OSError):  # somebody else has put something there

@@ -50,17 +50,19 @@ def book(
     Writes NAME.json, NAME.svg and NAME.png into the folder; --all also writes book.html.
     """
     from shoal.book.experiments import EXPERIMENTS, experiment
+    from shoal.book.run import check_folder
 
     languages = parse_languages(lang)
+    setting = parse_setting(data, seeds, quick)
     if name is None and not whole:
         _list(languages[0], as_json)
         return
     if name is not None and whole:
         raise ShoalError(f"give NAME={name} or --all, not both")
     chosen = list(EXPERIMENTS.values()) if name is None else [experiment(name)]
-    setting = parse_setting(data, seeds, quick)
     if whole:
         chosen = [each for each in chosen if _has_data(each, setting)]
+    check_folder(Path(out))
     done = [_run(each, setting, seeds, Path(out), languages, as_json) for each in chosen]
     if whole:
         from shoal.book.page import write_book

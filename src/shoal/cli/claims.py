@@ -42,6 +42,7 @@ def claims(
     Writes NAME.json, NAME.svg and NAME.png into the folder; all of them together also claims.html.
     """
     from shoal.book.claims import CLAIMS, MIN_SEEDS, claim
+    from shoal.book.run import check_folder
 
     languages = parse_languages(lang)
     if listing and name is not None:
@@ -53,6 +54,7 @@ def claims(
     if seeds is not None:
         check_number("--seeds", seeds, least=MIN_SEEDS, whole=True)
     setting = parse_setting(data, seeds, quick)
+    check_folder(Path(out))
     tested = [
         _test(
             each,

@@ -20,8 +20,11 @@ from shoal.cli.options import (
     Target,
     Task,
     TestFile,
+    anywhere,
+    default_data,
     load_data,
     note,
+    refuse_more,
 )
 from shoal.errors import ShoalError
 
@@ -92,17 +95,17 @@ def compare(
     Writes report.html, curves.png, result.json and checkpoints into the folder of the run.
     """
     if resume is not None:
-        _refuse_more(context, resume)
+        refuse_more(context, resume)
         folder = Path(resume)
         asked = read_asked(folder)
     else:
         if steps is not None and epochs is not None:
             raise ShoalError(f"give --steps={steps} or --epochs={epochs}, not both")
-        name = _default_data() if data is None else data
+        name = default_data() if data is None else data
         command = ["shoal", *context.obj, *(["--data", name] if data is None else [])]
         folder = Path(out or time.strftime(f"runs/%Y%m%d-%H%M%S-{Path(name).name.split('.')[0]}"))
         asked = {
-            "data": [_anywhere(name), target, task, test_file and _anywhere(test_file), drop or []],
+            "data": [anywhere(name), target, task, test_file and anywhere(test_file), drop or []],
             "recipes": _recipes_text(recipes),
             "where": recipes or "the default recipes",
             "tune": tune or [],
@@ -181,27 +184,6 @@ def _compare(
             "or let --tune optimizer.lr=1e-5:0.1:9 find them"
         )
     return 0
-
-
-def _refuse_more(context: typer.Context, folder: str) -> None:
-    """What a run was asked to do stays; only how it is done may change."""
-    kept = {"resume", "threads", "checkpoint_seconds", "as_json"}
-    for parameter in context.command.params:
-        name = str(parameter.name)
-        source = context.get_parameter_source(name)
-        if name not in kept and source is not None and source.name == "COMMANDLINE":
-            raise ShoalError(
-                f"--resume={folder} goes on with what was asked; leave out {parameter.opts[0]}"
-            )
-
-
-def _anywhere(name: str) -> str:
-    """A file's absolute path, so that a run can be resumed from any folder."""
-    return str(Path(name).absolute()) if "." in name or "/" in name else name
-
-
-def _default_data() -> str:
-    return "mnist" if any(e.name == "mnist" and e.at_hand for e in shoal.available()) else "digits"
 
 
 def _recipes_text(path: str | None) -> str:

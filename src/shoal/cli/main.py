@@ -14,7 +14,9 @@ from shoal.cli.book import book
 from shoal.cli.claims import claims
 from shoal.cli.compare import compare
 from shoal.cli.data import data
+from shoal.cli.lr_range import lr_range
 from shoal.cli.options import INTERRUPTED
+from shoal.cli.search import search
 from shoal.errors import ShoalError
 
 USAGE_ERROR = 2
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 app.command()(data)
 app.command()(compare)
+app.command()(search)
+app.command("lr-range")(lr_range)
 app.command()(book)
 app.command()(claims)
 

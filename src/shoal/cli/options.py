@@ -108,6 +108,28 @@ def _drop_option(found: re.Match[str]) -> str:
     return f"--drop {shlex.quote(found[1] or found[2])}"
 
 
+def refuse_more(context: typer.Context, folder: str) -> None:
+    """What a run was asked to do stays; only how it is done may change."""
+    kept = {"resume", "threads", "checkpoint_seconds", "as_json"}
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name not in kept and source is not None and source.name == "COMMANDLINE":
+            raise ShoalError(
+                f"--resume={folder} goes on with what was asked; leave out {parameter.opts[0]}"
+            )
+
+
+def anywhere(name: str) -> str:
+    """A file's absolute path, so that a run can be resumed from any folder."""
+    return str(Path(name).absolute()) if "." in name or "/" in name else name
+
+
+def default_data() -> str:
+    """The data set that is taken when none is named."""
+    return "mnist" if any(e.name == "mnist" and e.at_hand for e in shoal.available()) else "digits"
+
+
 def to_json(value: Any) -> str:
     """JSON for people and machines."""
     return json.dumps(value, indent=2, ensure_ascii=False)

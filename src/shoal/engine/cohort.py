@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,24 @@ from shoal.engine.chunk import DataSource, Numbers, Result, Rows, Task
 from shoal.engine.instruments import channels, reading_steps
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Member, Program
+from shoal.engine.recipe import Recipe
 from shoal.nn.arrays import Array
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One member's state laid over another's, which goes on from there by a recipe of its own.
+
+    Attributes:
+        step: steps done by then.
+        source, target: numbers of the members; the same where only the recipe changed.
+        recipe: of the target from then on.
+    """
+
+    step: int
+    source: int
+    target: int
+    recipe: Recipe
 
 
 @dataclass
@@ -51,6 +68,8 @@ class Cohort:
         rows: their state.
         record: their history.
         channels: what the instruments can read.
+        members: each with the recipe it goes by now.
+        copies: in the order in which they were made.
         step: steps done.
         total: steps to do.
         steps_per_epoch: steps in which every training row is seen once.
@@ -72,7 +91,8 @@ class Cohort:
     ) -> None:
         self.program = program
         self.index = np.array(sorted(index, key=lambda i: (members[i].seed, i)))
-        self.members = [members[i] for i in self.index]
+        self.members: list[Member] = [members[i] for i in self.index]
+        self.copies: list[Copy] = []
         self.layout = layout_of(program.network, program.in_shape)
         self.steps_per_epoch = steps_per_epoch(rows, program.batch_size)
         self.total = steps if steps is not None else (epochs or 0) * self.steps_per_epoch
@@ -119,6 +139,28 @@ class Cohort:
     def live(self) -> NDArray[np.int64]:
         """Rows that are still training: neither diverged nor dropped."""
         return np.flatnonzero((self.record.diverged < 0) & (self.record.dropped < 0))
+
+    def copy(self, source: int, target: int, recipe: Recipe) -> None:
+        """Lay the state of one member over another, which goes on by `recipe`.
+
+        Args:
+            source, target: numbers of the members, both of this cohort.
+            recipe: one of the same program.
+        """
+        s, t = self.row(source), self.row(target)
+        self.rows[[t]] = self.rows[[s]]
+        self.record.diverged[t] = -1
+        self.note(Copy(self.step, source, target, recipe))
+
+    def note(self, copy: Copy) -> None:
+        """Let a member go by the recipe of a copy that was made."""
+        t = self.row(copy.target)
+        self.members[t] = replace(self.members[t], recipe=copy.recipe)
+        self.copies.append(copy)
+
+    def row(self, member: int) -> int:
+        """Where a member lies in the rows."""
+        return int(np.flatnonzero(self.index == member)[0])
 
     def params(self, which: Any = slice(None)) -> list[dict[str, Array]]:
         """The arrays of each layer of some members."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
-import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engine.chunk import DataSource, Result, Task, train
+from shoal.engine.dask_workers import DaskWorkers, OnTheWay, is_dask, leave_interrupts_to_us
 from shoal.errors import ShoalError
 
 CACHE_BYTES = 4 * 2**20
@@ -70,6 +70,30 @@ def one_blas_thread() -> Iterator[None]:
 def _limited_blas() -> AbstractContextManager[Any]:
     limits: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limits
+
+
+class _Shared:
+    """BLAS with one thread while any task runs in this process, which may run several at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit.enter_context(_limited_blas())
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.close()
+
+
+_SHARED = _Shared()
 
 
 def available_threads() -> int:
@@ -131,7 +155,13 @@ def on_disk(data: Any) -> OnDisk:
 @lru_cache(maxsize=2)
 def _mapped(source: OnDisk) -> Any:
     def read(name: str) -> NDArray[Any]:
-        array: NDArray[Any] = np.load(Path(source.folder, name), mmap_mode="r")
+        try:
+            array: NDArray[Any] = np.load(Path(source.folder, name), mmap_mode="r")
+        except FileNotFoundError:
+            raise ShoalError(
+                f"a worker on {socket.gethostname()} cannot read {source.folder}; on several "
+                "machines let TMPDIR be a folder that all of them share, or take dask as executor"
+            ) from None
         return array
 
     parts = {name: _Part(read(f"{name}-x.npy"), read(f"{name}-y.npy")) for name in _PARTS}
@@ -157,8 +187,11 @@ class Workers:
     Args:
         data: the dataset.
         threads: how many threads; None for one per processor. A pool has its own number.
-        executor: used instead of threads; its workers must be able to import shoal and, if they
-            are processes, to read this machine's temporary folder.
+        executor: used instead of threads; its workers must be able to import shoal and, unless
+            they are threads or those of dask, to read this machine's temporary folder.
+
+    Raises:
+        ShoalError: workers of dask that lack shoal.
     """
 
     def __init__(self, data: Any, threads: int | None, executor: Executor | None) -> None:
@@ -169,14 +202,18 @@ class Workers:
         self._close = ExitStack()
         self.source: DataSource = SameProcess(data)
         self._run = train
-        if executor is None:
+        self._dask = DaskWorkers(executor, data) if is_dask(executor) else None
+        if self._dask is not None:
+            self.source, self.count = OnTheWay(), self._dask.count
+        elif executor is None:
             executor = self._close.enter_context(
                 ThreadPoolExecutor(self.count, thread_name_prefix="shoal")
             )
         elif not isinstance(executor, ThreadPoolExecutor):
             self.source = on_disk(data)
-            self._run = _train_elsewhere
-        self.executor = executor
+            self._run = train_elsewhere
+        assert executor is not None
+        self.executor: Executor = executor
 
     def close(self) -> None:
         """Stop the threads that are ours."""
@@ -194,23 +231,40 @@ class Workers:
         elsewhere = isinstance(self.executor, ProcessPoolExecutor)
         with nullcontext() if elsewhere else one_blas_thread():
             try:
+                if self._dask is not None:
+                    return self._dask.run(tasks, order)
                 futures = {i: self.executor.submit(self._run, tasks[i]) for i in order}
                 wait_for(futures.values())
                 return [futures[i].result() for i in range(len(tasks))]
-            except BrokenExecutor as error:
-                raise ShoalError(
-                    f"executor={type(self.executor).__name__} broke: {error or 'a worker died'}; "
-                    "give a new one and resume from the last checkpoint"
-                ) from error
+            except Exception as error:
+                name = f"executor={type(self.executor).__name__}"
+                if _lacks_shoal(error):
+                    raise ShoalError(
+                        f"{name}: its workers cannot import shoal; install it there, of the same "
+                        "version (for dask where the scheduler runs, too)"
+                    ) from error
+                if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
+                    raise ShoalError(
+                        f"{name} broke: {error or 'a worker died'}; "
+                        "give a new one and resume from the last checkpoint"
+                    ) from error
+                raise
 
 
-def _train_elsewhere(task: Task) -> Result:
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if multiprocessing.parent_process() is not None and in_main_thread:
-        # a terminal sends Ctrl-C to workers too; how to end is the trainer's to decide
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _lacks_shoal(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, is of an import of shoal that failed."""
+    while error is not None:
+        if isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "shoal":
+            return True
+        error = error.__cause__
+    return False
+
+
+def train_elsewhere(task: Task) -> Result:
+    """Train a chunk in a process that is not ours."""
+    leave_interrupts_to_us()
     keep_freed_memory()
-    with _limited_blas():
+    with _SHARED:
         return train(task)
 
 

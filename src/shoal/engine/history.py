@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engine.cohort import Cohort
+from shoal.engine.cohort import Cohort, Copy
 from shoal.engine.instruments import INSTRUMENTS
 from shoal.engine.member import Member, Program
+from shoal.engine.recipe import Recipe
 from shoal.errors import ShoalError, unknown
 
 if TYPE_CHECKING:
@@ -73,6 +74,21 @@ class History:
     def dropped(self) -> NDArray[np.int64]:
         """Step after which each member was taken out by `Trainer.drop`, or -1."""
         return self._gathered(lambda cohort: cohort.record.dropped)
+
+    @property
+    def copies(self) -> list[Copy]:
+        """Which member was laid over which and when (see `Trainer.copy`), in order of steps."""
+        every = [copy for cohort in self._cohorts for copy in cohort.copies]
+        return sorted(every, key=lambda copy: copy.step)  # stable: equal steps stay as made
+
+    def recipe(self, member: int) -> Recipe:
+        """The recipe a member goes by now; another than at the start if a copy changed it.
+
+        Raises:
+            ShoalError: no such member.
+        """
+        cohort, row = self._at(member)
+        return cohort.members[row].recipe
 
     @property
     def seconds(self) -> NDArray[np.float64]:

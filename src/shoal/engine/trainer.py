@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -321,6 +322,8 @@ class Trainer:
             self._checkpoint()
         finally:
             self._tell("on_end")
+        if self.interrupted and _whole.get():
+            raise KeyboardInterrupt
         return self
 
     def _end(self, cohort: Cohort, until: int | None) -> int:
@@ -515,6 +518,22 @@ def _chunk(cohort: Cohort) -> int:
 
 def _epoch_end(cohort: Cohort) -> int:
     return (cohort.step // cohort.steps_per_epoch + 1) * cohort.steps_per_epoch
+
+
+_whole = ContextVar("whole", default=False)
+
+
+@contextmanager
+def whole_runs() -> Iterator[None]:
+    """Within, a `Trainer.run` that Ctrl-C ended raises KeyboardInterrupt, after it has saved.
+
+    For work whose result says nothing unless every run in it came to its end.
+    """
+    before = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(before)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: one function, one file each; they draw results and compute nothing."""
+"""Pictures of results: one function, one file each; they draw results and compute nothing."""
 
 from shoal.plot.comparison import plot_comparison
 from shoal.plot.curves import plot_curves
@@ -6,6 +6,7 @@ from shoal.plot.differences import plot_differences
 from shoal.plot.ensemble import plot_ensemble
 from shoal.plot.instruments import plot_instruments
 from shoal.plot.sensitivity import plot_sensitivity
+from shoal.plot.study import plot_study
 
 __all__ = [
     "plot_comparison",
@@ -14,4 +15,5 @@ __all__ = [
     "plot_ensemble",
     "plot_instruments",
     "plot_sensitivity",
+    "plot_study",
 ]

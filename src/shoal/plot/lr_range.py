@@ -89,7 +89,7 @@ def plot_lr_range(found: LrRange, path: str | Path | None = None) -> Figure:
         axes.set_xlabel("learning rate")
         band = "Band: lowest to highest seed. " if found.loss.shape[1] > 1 else ""
         cross = "×: a seed diverged." if gone.any() else ""
-        words = f"Every point is networks of its own, one for each seed. {band}{cross}"
+        words = f"Every rate trains networks of its own. {band}{cross}"
         figures.footnote(figure, words.strip())
     return figures.finish(figure, path)
 

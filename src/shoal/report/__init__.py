@@ -1,5 +1,6 @@
-"""The report of a comparison: one HTML file that opens offline."""
+"""Reports of comparisons and studies: one HTML file each that opens offline."""
 
 from shoal.report.page import render, write_report
+from shoal.report.study import render_study, write_study
 
-__all__ = ["render", "write_report"]
+__all__ = ["render", "render_study", "write_report", "write_study"]

@@ -25,7 +25,7 @@ def python(comparison: Comparison) -> str:
         f"        {name!r}: {recipe!r},\n" for name, recipe in comparison.recipes.items()
     )
     lines = [f"    {key}={value},\n" for key, value in _settings(comparison).items()]
-    data, note = _data(facts.get("data", {}))
+    data, note = data_lines(facts.get("data", {}))
     body = (
         f"{data}{note}\n"
         f"comparison = compare(\n    {{\n{arms}    }},\n    data,\n{''.join(lines)})\n"
@@ -37,7 +37,8 @@ def python(comparison: Comparison) -> str:
     return f"from shoal import {', '.join(used)}\n\n{body}"
 
 
-def _data(facts: Mapping[str, Any]) -> tuple[str, str]:
+def data_lines(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Python that loads the data again, and a remark on it."""
     from shoal.data import available
 
     name, source = str(facts.get("name", "")), str(facts.get("source", ""))

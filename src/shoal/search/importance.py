@@ -45,6 +45,8 @@ MOST = 1000
 """Of more trials so many are drawn; ten thousand would take a minute to say the same."""
 PAIRS_OF = 5
 """Pairs are looked at among so many dimensions that matter most."""
+FAR = 4.0
+NO_VARIANCE = 1e-18
 ABSENT = -1.0
 """Where a dimension that does not exist lies, outside of [0, 1]."""
 
@@ -137,10 +139,16 @@ def importance(
 
 
 def _without_outliers(y: Values) -> Values:
-    """Scores without infinities, and none lower than three quartile ranges below the quartiles."""
+    """Scores without infinities, and none that would outweigh all others.
+
+    A tenth of them at most is brought nearer: to `FAR` times as far from the best as the median.
+    """
     finite = y[np.isfinite(y)]
-    low, high = np.quantile(finite, [0.25, 0.75])
-    floor = max(float(finite.min()), float(low - 3 * (high - low))) if high > low else finite.min()
+    best, middle = float(finite.max()), float(np.median(finite))
+    floor = float(finite.min())
+    if best > middle:
+        far = best - FAR * (best - middle)
+        floor = max(floor, min(far, float(np.quantile(finite, 0.1))))
     return np.maximum(np.where(np.isfinite(y), y, floor), floor)
 
 
@@ -179,15 +187,21 @@ class Effects:
 
     def mains(self) -> dict[str, float]:
         """The share of each dimension."""
-        return {path: self._share([path]) for path in self._at}
+        parts = {path: self._part([path]) for path in self._at}
+        # both are means over finitely many points; a share of more than all would make no sense
+        self.variance = max(self.variance, sum(parts.values()))
+        return {path: self._share(part) for path, part in parts.items()}
 
     def pairs(self, paths: Sequence[str]) -> dict[tuple[str, str], float]:
         """What pairs of these dimensions explain beyond their own shares."""
         found = {}
         for a, b in combinations(paths, 2):
             if not self._nested(a, b) and (self._exists_at(a) & self._exists_at(b)).any():
-                found[a, b] = self._share([a, b])
+                found[a, b] = self._share(self._part([a, b]))
         return found
+
+    def _share(self, part: float) -> float:
+        return part / self.variance if self.variance > NO_VARIANCE else 0.0
 
     def _exists_at(self, path: str) -> NDArray[np.bool_]:
         exists: NDArray[np.bool_] = self._exists[:, self._at[path]]
@@ -198,10 +212,8 @@ class Effects:
         needs = [dict(self.space[path].needs) for path in (a, b)]
         return a in needs[1] or b in needs[0]
 
-    def _share(self, paths: list[str]) -> float:
-        """p · variance of the pure effect of one or two dimensions, of the whole variance."""
-        if self.variance <= 1e-18:
-            return 0.0
+    def _part(self, paths: list[str]) -> float:
+        """p · variance of the pure effect of one or two dimensions."""
         among = np.all([self._exists_at(path) for path in paths], axis=0)
         if not among.any():
             return 0.0
@@ -217,7 +229,7 @@ class Effects:
         means = said.reshape(*(len(g) for g in grids), len(base)).mean(axis=-1)
         for axis in range(len(paths)):  # what the one or the other does alone is not theirs
             means = means - means.mean(axis=axis, keepdims=True)
-        return float(among.mean() * (means**2).mean() / self.variance)
+        return float(among.mean() * (means**2).mean())
 
 
 def grid(dimension: Dimension) -> Values:
@@ -258,7 +270,7 @@ def encode(space: Space, u: Values) -> Values:
 
 
 def _spread_points(count: int, dimensions: int, seed: int) -> Values:
-    """Points of the unit cube, so spread that each dimension is covered evenly (Latin hypercube)."""
+    """Points of the unit cube that cover each dimension evenly (a Latin hypercube)."""
     random = generator(seed, "sample", 1)
     order = np.stack([random.permutation(count) for _ in range(dimensions)], axis=1)
     points: Values = (order + random.random((count, dimensions))) / count

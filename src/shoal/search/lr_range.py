@@ -54,7 +54,7 @@ class LrRange:
 
     @property
     def edge(self) -> float:
-        """The lowest rate above the best one at which a seed diverged or learned nothing; or inf."""
+        """The lowest rate above the best at which a seed diverged or learned nothing; or inf."""
         if not np.isfinite(self.mean).any():
             return float(self.lr[0])
         with np.errstate(invalid="ignore"):
@@ -132,6 +132,8 @@ class LrRange:
         )
         try:
             lead = f"suggested learning rate: {self.suggestion:.2g}"
+            if self.suggestion == self.lr[-1]:
+                edge += "; the best is the highest tried, so give a larger high"
         except ShoalError as error:
             lead = str(error)
         return (

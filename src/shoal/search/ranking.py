@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from shoal.search.study import Study
 
 LEVEL = 0.05
-EDGE = 0.05
+EDGE = 0.1
 """Of a range, in u, that counts as its edge."""
 
 
@@ -41,7 +40,7 @@ def standard_error(metric: Metric, value: float, rows: int) -> float:
     """Of one score, from the chance of the rows it was measured on.
 
     >>> round(standard_error(Metric("valid_accuracy"), 0.9, 100), 4)
-    0.0306
+    0.031
     >>> round(standard_error(Metric("valid_rmse"), 2.0, 200), 4)
     0.1
     """
@@ -89,6 +88,8 @@ def within_reach(metric: Metric, scores: NDArray[np.float64], rows: int) -> NDAr
     >>> within_reach(Metric("valid_accuracy"), np.array([0.95, 0.94, 0.7]), 400)
     array([ True,  True, False])
     """
+    from statistics import NormalDist
+
     sign = 1 if metric.higher_is_better else -1
     if len(scores) < 2:
         return np.ones(len(scores), bool)

@@ -23,6 +23,7 @@ import numpy as np
 from shoal.comparison.metrics import Metric
 from shoal.data import Dataset
 from shoal.engine import Member, Recipe, Trainer
+from shoal.engine.trainer import interrupts
 from shoal.errors import ShoalError
 from shoal.rng import generator
 from shoal.search.samplers import Sampler, Told
@@ -31,8 +32,14 @@ from shoal.search.store import Store
 from shoal.search.strategies import Bracket
 from shoal.search.trial import Trial
 
-LUCKY = 0.1
-"""Of the trials that go on from a rung, so many are drawn from the others: curves may cross."""
+LUCKY = 0.3
+"""For each trial that passes a rung, so many are drawn from the others: curves may cross.
+
+Measured on recorded curves of digits (200 recipes, batch norm on or off, 18 epochs; 180 searches
+of 100): with 0.1 the finalists miss those of a full search by a percentage point in 14 % of
+searches, with 0.3 in 5 %, for 22 % of the epochs instead of 18 %. A larger η or grace costs more
+for the same.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Plan:
         capacity: trials in training at once.
         metric: what trials are judged by, such as valid_accuracy.
         seed: of weights and batches, the same for all trials, so that they are paired.
-        lucky: see `LUCKY`.
+        lucky: drawn from the others for each trial that passes a rung; see `LUCKY`.
     """
 
     trials: int
@@ -144,17 +151,19 @@ class Runner:
 
         After Ctrl-C it stops, `interrupted` is true, and the store holds what was reached.
         """
-        while not self.done:
-            self._admit()
-            if not self.waves:
-                return
-            # the shortest first: the more trials have come to a rung, the surer it is judged
-            wave = min(self.waves, key=lambda wave: (self._next_rung(wave), wave.number))
-            if not self._advance(wave):
-                self.interrupted = True
-                return
-            if self.watch is not None:
-                self.watch(self)
+        # a trainer hears Ctrl-C while it trains; between two of them somebody has to as well
+        with interrupts(lambda: None) as between:
+            while not self.done:
+                self._admit()
+                if not self.waves:
+                    return
+                # the shortest first: the more trials have come to a rung, the surer it is judged
+                wave = min(self.waves, key=lambda wave: (self._next_rung(wave), wave.number))
+                if between.is_set() or not self._advance(wave):
+                    self.interrupted = True
+                    return
+                if self.watch is not None:
+                    self.watch(self)
 
     # --- waves --------------------------------------------------------------------------------
 
@@ -248,10 +257,15 @@ class Runner:
                 "rung": wave.rung,
                 "ended": [trial.to_dict() for trial in ended],
                 "running": [trial.to_dict() for trial in wave.running],
+                **self._decided(),
             }
         )
         self._ended(wave, ended)
         return True
+
+    def _decided(self) -> dict[str, Any]:
+        """What else the log is told of a rung."""
+        return {}
 
     def _measure(self, wave: Wave) -> None:
         """Take over what the trainer knows of each trial that was training."""

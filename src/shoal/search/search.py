@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,20 @@ from shoal.comparison.metrics import Metric, choose_metric
 from shoal.comparison.result import Comparison, machine_facts
 from shoal.data import Dataset
 from shoal.data.batching import steps_per_epoch
-from shoal.engine import Callback, Member, Recipe, Trainer
+from shoal.engine import Callback, Member, Progress, Recipe, Trainer
 from shoal.engine.evaluate import METRICS
 from shoal.engine.layout import layout_of
 from shoal.engine.member import check_batches, program_of
 from shoal.errors import ShoalError, check_choice, check_number
-from shoal.search.finals import test_of
+from shoal.search.finals import score_on_test, winner_on_test
+from shoal.search.past import Past, misfit
+from shoal.search.population import Population
 from shoal.search.progress import SearchProgress
 from shoal.search.runner import Plan, Runner
 from shoal.search.samplers import BATCH, Sampler, make_sampler
 from shoal.search.space import Space
 from shoal.search.store import Store
-from shoal.search.strategies import Strategy, make_strategy
+from shoal.search.strategies import PBT, Strategy, make_strategy
 from shoal.search.study import Study, finalists_of, rungs_of_log
 
 MEMORY = 2**30
@@ -40,6 +43,7 @@ def search(
     steps: int | None = None,
     sampler: str | Sampler = "random",
     strategy: str | Strategy = "halving",
+    past: Past | None = None,
     metric: str | None = None,
     seed: int = 0,
     finalists: int = 5,
@@ -72,8 +76,10 @@ def search(
         sampler: what to try next: "random", "grid", "sobol", "tpe", "gp", "narrowing", or anything
             with `ask(count)` and `tell(results)`.
         strategy: how long each may train: "halving" drops the worse part at rungs, "hyperband"
-            does so from several starts, "full" trains all to the end; or one with settings, such
-            as `shoal.Halving(eta=2, grace=5)`.
+            does so from several starts, "full" trains all to the end, "pbt" lets losers copy
+            winners while they train; or one with settings, such as `shoal.Halving(eta=2, grace=5)`.
+        past: trials of another study over the same space that the sampler knows from the start;
+            for samplers that learn, such as "tpe".
         metric: what trials are judged by: valid_accuracy (valid_rmse) unless given.
         seed: of the sampler, of weights and of batches; all trials share it, so they are paired.
         finalists: how many of the best are trained on fresh seeds; 1 to test the winner without
@@ -113,6 +119,8 @@ def search(
     judged = _metric(metric, data)
     plan_of = make_strategy(strategy)
     chooser = make_sampler(sampler, found, seed)
+    if past is not None:
+        _learn(chooser, past, found, judged, sampler)
     settings: dict[str, Any] = {
         "sampling": sampling,
         "evaluate_rows": evaluate_rows,
@@ -121,6 +129,8 @@ def search(
     }
     largest = _rehearse(found, data, unit, budget, settings | {"executor": executor}, callbacks)
     several, room = _sizes(chooser, trials, batch, capacity, max(8, MEMORY // largest))
+    if isinstance(plan_of, PBT):
+        several, room = _population(trials, batch, capacity)
     plan = Plan(
         trials=trials,
         unit=unit,
@@ -140,6 +150,7 @@ def search(
             "trials": trials,
             unit: budget,
             "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
+            "past": None if past is None else past.fingerprint,
             "strategy": strategy if isinstance(strategy, str) else repr(strategy),
             "metric": judged.name,
             "seed": seed,
@@ -154,7 +165,8 @@ def search(
     started = time.monotonic()
     watch = SearchProgress(progress)
     store = Store(folder, asked, resume=resume)
-    runner = Runner(
+    driver = partial(Population, strategy=plan_of) if isinstance(plan_of, PBT) else Runner
+    runner = driver(
         found,
         data,
         chooser,
@@ -187,7 +199,22 @@ def search(
             "every trial diverged; lower the upper ends of the ranges, the learning rate's first"
         )
     study.rungs = rungs_of_log(store.lines)
-    if study.complete and finalists and finalists_of(study, finalists):
+    if study.complete and finalists and isinstance(plan_of, PBT):
+        say(f"training the winner's schedule anew on {final_seeds} fresh seeds")
+        anew = study.retrace(
+            seeds=final_seeds,
+            sampling=sampling,
+            evaluate_rows=evaluate_rows,
+            threads=threads,
+            executor=executor,
+            evaluate_parts=("valid",),
+            callbacks=[Progress("schedule", progress)],
+            folder=None if folder is None else folder / "finalists",
+            checkpoint_seconds=checkpoint_seconds,
+        )
+        study.complete = not anew.interrupted
+        _retraced(study, anew)
+    elif study.complete and finalists and finalists_of(study, finalists):
         study.final = _final(
             study,
             finalists,
@@ -206,9 +233,48 @@ def search(
         )
         study.complete = study.final.complete
         if study.complete and len(data.test):  # the only look that is ever taken at it
-            study.test = test_of(study.final, study.final.ranking[0])
+            study.test = winner_on_test(study.final, study.final.ranking[0])
     study.facts["wall_seconds"] = round(time.monotonic() - started, 2)
     return study
+
+
+def _learn(chooser: Sampler, past: Past, space: Space, metric: Metric, name: Any) -> None:
+    """Let a sampler know the trials of another study."""
+    if not isinstance(past, Past):
+        raise ShoalError(f"past={past!r:.60} must be a Past, such as shoal.Past.from_study(study)")
+    learn = getattr(chooser, "learn", None)
+    if learn is None:
+        raise ShoalError(
+            f"sampler={name!r} learns nothing from the past; take 'tpe' or 'narrowing'"
+        )
+    if past.metric not in (None, metric.name):
+        raise ShoalError(f"past has scores of {past.metric}, the search of {metric.name}")
+    wrong = next(filter(None, (misfit(space, told.values) for told in past.told)), "")
+    if wrong:
+        raise ShoalError(f"past has trials of another space: {wrong}")
+    learn(past.told)
+
+
+def _retraced(study: Study, anew: Trainer) -> None:
+    """Take down what the winner's schedule did on fresh seeds; the test part is looked at once."""
+    values = anew.history.final(study.plan.metric.name)
+    alive = values[anew.history.diverged < 0].tolist()
+    if not study.complete or not alive:
+        return
+    study.facts["retraced"] = {"values": alive, "diverged": len(values) - len(alive)}
+    if len(study.data.test):
+        study.test = score_on_test(anew.shoal.ensemble(), study.plan.metric.measure)
+
+
+def _population(trials: int, batch: int | None, capacity: int | None) -> tuple[int, int]:
+    """All trials at once: they copy one another."""
+    for name, value in (("batch", batch), ("capacity", capacity)):
+        if value is not None and value < trials:
+            raise ShoalError(
+                f"{name}={value} splits a population of {trials} trials, which trains at once; "
+                f"leave it out, or take trials={value}"
+            )
+    return trials, trials
 
 
 def _final(

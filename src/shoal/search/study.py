@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from shoal.comparison.result import Comparison
 from shoal.comparison.words import number
 from shoal.data import Dataset
-from shoal.engine import Ensemble, Recipe
+from shoal.engine import Ensemble, Recipe, Trainer
 from shoal.errors import ShoalError, counted
 from shoal.search import words
-from shoal.search.finals import Rival, Tested, rivals
+from shoal.search.finals import OnTest, Rival, rivals
 from shoal.search.importance import LEAST, Importance, comparable_scores, importance
 from shoal.search.ranking import rows_judged, tied_with_best
 from shoal.search.runner import Plan
@@ -74,7 +74,7 @@ class Study:
     complete: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
     final: Comparison | None = None
-    test: Tested | None = None
+    test: OnTest | None = None
     rungs: list[Rung] = field(default_factory=list)
 
     @property
@@ -130,7 +130,7 @@ class Study:
 
     @property
     def rivals(self) -> list[Rival]:
-        """Every finalist but the first, and whether the first is better; empty without finalists."""
+        """Every finalist but the first, and whether the first is better than it."""
         return [] if self.final is None else rivals(self.final)
 
     @cached_property
@@ -165,6 +165,22 @@ class Study:
                 "the networks of a search are not kept; search with finalists=5, whose are"
             )
         return self.final.ensemble(best=best)
+
+    def retrace(
+        self, trial: Trial | None = None, seeds: int | Sequence[int] = 5, **settings: Any
+    ) -> Trainer:
+        """Train what a trial of a population lived through anew, on seeds of its own.
+
+        Args:
+            trial: None for the winner.
+            seeds: how many fresh ones, or which.
+            settings: for `Trainer`, such as `threads`.
+        """
+        from shoal.search.population import retrace
+
+        first = self.plan.seed + 1
+        listed = range(first, first + seeds) if isinstance(seeds, int) else seeds
+        return retrace(self, trial or self.winner, listed, **settings)
 
     def table(self, most: int | None = None) -> tuple[list[str], list[list[str]]]:
         """Header and rows of the best trials, in words; the finalists in their order first.
@@ -253,6 +269,20 @@ class Study:
 
             write_whole(Path(path), text.encode())
         return text
+
+    def to_optuna(self, storage: Any, name: str) -> None:
+        """Write the study into a storage of Optuna, for optuna-dashboard and its other tools.
+
+        Args:
+            storage: such as "sqlite:///studies.db", or a storage of Optuna.
+            name: of the study there.
+
+        Raises:
+            ShoalError: the storage cannot be opened, or has a study of that name.
+        """
+        from shoal.search.optuna_storage import write
+
+        write(self, storage, name)
 
     def plot(self, path: str | Path | None = None, kind: str | None = None) -> Any:
         """Draw the study: one picture, or all of them into a folder.

@@ -24,6 +24,8 @@ class Trial:
         curve: (budget, score, validation loss) at every evaluation; a higher score is better.
         metrics: all that was evaluated, at the last evaluation.
         lucky: whether it was kept at random at a rung that it would not have passed.
+        lineage: of a network in population based training that was copied: from which budget on it
+            lived in the place of which trial, by which values; {"from", "trial", "values"}.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Trial:
     curve: list[tuple[int, float, float]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     lucky: bool = False
+    lineage: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def score(self) -> float:
@@ -63,6 +66,7 @@ class Trial:
             "curve": [[at, *map(_finite, pair)] for at, *pair in self.curve],
             "metrics": {name: _finite(value) for name, value in self.metrics.items()},
             "lucky": self.lucky,
+            "lineage": self.lineage,
         }
 
     @classmethod

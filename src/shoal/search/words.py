@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shoal.comparison.metrics import Metric
-from shoal.comparison.statistics import Interval
+from shoal.comparison.statistics import Interval, mean_interval
 from shoal.comparison.words import number
 from shoal.distributions import Choice
 from shoal.errors import counted
@@ -34,14 +34,14 @@ def headline(study: Study) -> str:
     ranked = study.ranked
     if not ranked:
         return "No trial came through: there is no best recipe."
-    if study.final is not None and study.final.complete:
+    if study.final is not None and study.final.complete and len(study.final.names) > 1:
         return final_headline(study.final)
     tied = study.tied
-    rows = f"{rows_judged(study):,} validation rows"
+    rows = f"{rows_judged(study):,} validation rows and one seed"
     first = f"trial {ranked[0].number}"
     lead = f"{first} is the best of {counted(len(study.trials), 'trial')}, with one seed"
     if len(tied) > 1:
-        lead = f"The best {len(tied)} trials cannot be told apart by {rows}; {first} has the best score"
+        lead = f"The best {len(tied)} trials cannot be told apart by {rows}; {first} scored best"
     return f"{lead}."
 
 
@@ -56,16 +56,21 @@ def scored(study: Study) -> list[str]:
         seeds = counted(len(study.final.seeds), "fresh seed")
         half = ", ± half of the 95 % interval over them" if arm.final.n > 1 else ""
         lines.append(f"{metric.label}: {number(arm.final, metric)} on {seeds}{half}")
+    if "retraced" in study.facts:
+        values = study.facts["retraced"]["values"]
+        anew = number(mean_interval(np.array(values)), metric)
+        seeds = counted(len(values), "fresh seed")
+        lines.append(f"{metric.label}: {anew} on {seeds}, its schedule trained anew")
     lines.append(
         f"{metric.label} in the search: {score_words(study, winner, error=True)} "
-        f"(± what {rows_judged(study):,} rows leave open), after {winner.budget} {study.plan.unit}, "
-        "one seed"
+        f"(± what {rows_judged(study):,} rows leave open), after {winner.budget} "
+        f"{study.plan.unit}, one seed"
     )
-    lines.append(tested(study))
+    lines.append(on_test(study))
     return lines
 
 
-def tested(study: Study) -> str:
+def on_test(study: Study) -> str:
     """What the test part said, and that it was looked at once."""
     test = study.test
     if test is None:
@@ -95,7 +100,7 @@ def money(study: Study) -> list[str]:
     share = 100 * spent / full if full else 0.0
     states = [trial.state for trial in study.trials]
     ended = ", ".join(
-        f"{states.count(state)} {words}"
+        f"{states.count(state):,} {words}"
         for state, words in (
             ("done", "trained to the end"),
             ("dropped", "dropped early"),
@@ -105,14 +110,18 @@ def money(study: Study) -> list[str]:
         if state in states
     )
     lines = [
-        f"Spent: {spent:,} member-{unit}; training all {counted(len(states), 'trial')} to the end "
+        f"Spent: {spent:,} member-{unit}; training all {len(states):,} trials to the end "
         f"takes {full:,} ({share:.0f} % of that was spent). {ended[:1].upper()}{ended[1:]}."
     ]
+    if "retraced" in study.facts:
+        more = len(study.facts["retraced"]["values"]) * study.plan.budget
+        lines.append(f"Training the winner's schedule anew took {more:,} more.")
     if study.final is not None:
         members = len(study.final.history.members)
         lines.append(
             f"The finalists took {members * study.plan.budget:,} more "
-            f"({len(study.final.names)} trials × {counted(len(study.final.seeds), 'seed')})."
+            f"({counted(len(study.final.names), 'trial')} × "
+            f"{counted(len(study.final.seeds), 'seed')})."
         )
     return lines
 
@@ -124,7 +133,9 @@ def warnings(study: Study) -> list[str]:
         lines.append("the search was interrupted; this is what was reached so far")
     if not study.ranked:
         return lines
-    if study.final is None:
+    if any(trial.lineage for trial in study.trials):
+        lines += lineage_lines(study)
+    elif study.final is None:
         lines.append(
             "scores are of one seed, so that its luck is in them; finalists=5 trains the best anew"
         )
@@ -136,7 +147,8 @@ def warnings(study: Study) -> list[str]:
         )
     lines += edge_lines(study)
     lines += diverged_lines(study)
-    lines += noise_lines(study)
+    if not any(trial.lineage for trial in study.trials):  # those that copy come to be alike
+        lines += noise_lines(study)
     found = study.importance
     if found is not None and found.explained < NOTHING_EXPLAINED and any(found.main.values()):
         lines.append(
@@ -146,12 +158,27 @@ def warnings(study: Study) -> list[str]:
     return lines + dropped_lines(study)
 
 
+def lineage_lines(study: Study) -> list[str]:
+    """What the values of a population mean."""
+    lines = [
+        "scores are of one seed, trials that descend from one network resemble each other, and the "
+        "importance is that of the values at the end"
+    ]
+    changes = len(study.winner.lineage) - 1
+    if changes > 0:
+        lines.append(
+            "the best recipe has the values that the winner ended with; its network changed them "
+            f"{counted(changes, 'time')} on the way (study.winner.lineage), so that training with "
+            "them from the start is another training: study.retrace() repeats this one"
+        )
+    return lines
+
+
 def edge_lines(study: Study) -> list[str]:
     """Dimensions whose best values crowd at an end of their range."""
-    full = [t for t in study.ranked if t.budget == study.ranked[0].budget]
-    best = full[: min(BEST, max(3, len(full) // 4))]
-    if len(study.ranked) < 2 * len(best):  # the best half of few trials lies anywhere
-        best = best[:1]
+    ranked = study.ranked
+    # of scores that only rise, the best eighth lies in the last eighth of the range
+    best = ranked[: min(BEST, max(1, len(ranked) // 8))]
     return [
         f"the best values of {path} crowd at the {which} end of its range, {setting(end)}: "
         f"search further {'down' if which == 'lower' else 'up'}"
@@ -190,7 +217,7 @@ def _parted(trials: Sequence[Trial], path: str) -> tuple[float, float] | None:
     at.sort(key=lambda pair: pair[0])
     best, value = 0.0, math.nan
     below_gone = below = 0
-    for (here, diverged), (after, _) in zip(at, at[1:], strict=False):
+    for (here, diverged), (after, _) in pairwise(at):
         below_gone, below = below_gone + diverged, below + (not diverged)
         quality = ((gone - below_gone) / gone + below / (len(at) - gone)) / 2
         if quality > best and here < after:
@@ -246,9 +273,9 @@ def dropped_lines(study: Study) -> list[str]:
     gone, budget, count = max(lines)
     unit = study.plan.unit.removesuffix("s")
     return [
-        f"{gone} of {count} trials judged at {unit} {budget} were dropped although the rows could "
-        "not tell them from the best there; a later first rung (grace) or strategy='full' keeps "
-        "them"
+        f"{gone} of {count} trials judged at {unit} {budget} {'was' if gone == 1 else 'were'} "
+        "dropped although the rows could not tell them from the best there; a later first rung "
+        "(grace) or strategy='full' keeps them"
     ]
 
 
@@ -258,6 +285,8 @@ def importance_line(found: Importance | None, most: int = 4) -> str:
         return "Importance: too few trials to say anything."
     if not any(found.main.values()):
         return "Importance: all scores are equal, so nothing matters."
+    if found.explained < NOTHING_EXPLAINED:
+        return f"Importance: cannot be told (R² of the forest {found.explained:.2f})."
     told = [
         f"{path} {100 * share:.0f} % ({_range(found, path)})"
         for path, share in list(found.main.items())[:most]
@@ -267,7 +296,8 @@ def importance_line(found: Importance | None, most: int = 4) -> str:
     if pair is not None and pair[1] >= 0.05:
         told.append(f"{' with '.join(pair[0])} {100 * pair[1]:.0f} %")
     listed = ", ".join(told) or "none stands out"
-    return f"Importance, of the variance of the score: {listed} (R² of the forest {found.explained:.2f})."
+    sure = f"R² of the forest {found.explained:.2f}"
+    return f"Importance, of the variance of the score: {listed} ({sure})."
 
 
 def _range(found: Importance, path: str) -> str:

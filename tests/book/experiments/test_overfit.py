@@ -56,7 +56,7 @@ def test_words_follow_the_numbers():
     rises = overfit.what_the_loss_says([50.0], np.array([0.8]), np.array([1.0]))
     falls = overfit.what_the_loss_says([50.0], np.array([0.8]), np.array([0.8]))
     assert "25 %" in rises["en"]
-    assert "25%" in rises["zh"]
+    assert "25 %" in rises["zh"]
     assert "does not rise" in falls["en"]
 
 

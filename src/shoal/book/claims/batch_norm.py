@@ -30,13 +30,16 @@ WITHOUT, WITH = Text("without batch norm", "不用批归一化"), Text("with bat
 FASTER = Text("It learns faster: lower training loss", "学得更快：训练损失更低")
 HARDLY = Text(
     "With other init scales it is at most 5 points below its best, on average",
-    "换用其他初始值尺度时平均比其最佳值低不超过 5 个百分点",
+    "换用其他尺度时，平均最多比自身最佳值低 5 个百分点",
 )
-LESS = Text("It loses less by other init scales than without", "换用其他初始值尺度的损失比不用时小")
+LESS = Text(
+    "It loses less by other init scales than without",
+    "换用其他尺度时，准确率降得比不用批归一化时少",
+)
 LARGER = Text("It allows a larger learning rate", "允许更大的学习率")
 NEED = Text(
     "Dropout gains less test accuracy than without batch norm",
-    "Dropout 带来的测试准确率提升比不用批归一化时少",
+    "Dropout 带来的提升比不用批归一化时小",
 )
 RATE = Text("the learning rate", "学习率")
 RANGE = Text("the range of init scales", "初始值尺度的范围")
@@ -145,7 +148,7 @@ def study(setting: Setting) -> Judged:
                 accuracy_part(
                     NEED,
                     Text(f"rate {rate:g}, lr {lr:g}", f"比率 {rate:g}，学习率 {lr:g}"),
-                    Text("the learning rate and the dropout rate", "学习率与随机失活比率"),
+                    Text("the learning rate and the dropout rate", "学习率与 Dropout 比率"),
                     gain["plain", lr, rate],
                     gain["batch norm", lr, rate],
                     tests,
@@ -163,13 +166,12 @@ def study(setting: Setting) -> Judged:
         "least 90 % were learned are {large_plain} and {large_bn} (geometric means). Dropout of "
         "0.1 changes test accuracy at lr 0.01 by {gain_plain:+.1f} points without batch norm and "
         "by {gain_bn:+.1f} with it.",
-        "试过的学习率中最好的：不用批归一化为 {plain:g}，使用时为 {bn:g}。"
-        "{epochs} 轮后，训练准确率在所有初始值尺度上的平均比最佳尺度低：不用时 {lost_plain} "
-        "个百分点，"
+        "试过的学习率中最好的：不用批归一化时为 {plain:g}，使用时为 {bn:g}。{epochs} 轮后，"
+        "训练准确率在所有初始值尺度上的平均比最佳尺度低：不用时 {lost_plain} 个百分点，"
         "使用时 {lost_bn} 个百分点；仅看 0.1 到 0.01 之间的尺度，"
         "则分别低 {middle_plain} 和 {middle_bn} 个百分点。"
         "训练准确率至少达到 90 % 的最大学习率分别为 {large_plain} 和 {large_bn}（几何平均）。"
-        "学习率 0.01 时，0.1 的 Dropout 使测试准确率变化："
+        "学习率 0.01 时，比率 0.1 的 Dropout 使测试准确率的变化为："
         "不用批归一化时 {gain_plain:+.1f} 个百分点，使用时 {gain_bn:+.1f} 个百分点。",
     ).format(
         plain=lrs["plain"],
@@ -233,7 +235,7 @@ def study(setting: Setting) -> Judged:
             "rates": Text(
                 "The same network with He's init at {n} learning rates; one that diverged counts "
                 "as a guess, 10 %.",
-                "同一网络，He 初始值，{n} 种学习率；发散的网络按猜测（10 %）计。",
+                "同一网络，He 初始值，{n} 种学习率；发散的网络按随机猜测（10 %）计。",
             ).format(n=len(RATES)),
         },
     )
@@ -259,10 +261,10 @@ def against_book(accuracy: Values, book_eps: Values) -> Text:
         "{near} of them lie within 2 points of our seeds. At the smallest scale it had 52 %, ours "
         "lie from {a} to {b} with ε = 1e-5 and from {c} to {d} with the book's 1e-6: ε is added "
         "to variances that are tiny there.",
-        "书中的单次运行给出了六个尺度下使用批归一化的训练准确率，其中 {near} "
-        "个与我们的种子相差不超过 "
-        "2 个百分点。在最小的尺度下书中为 52 %，我们在 ε = 1e-5 时为 {a} 到 {b}，"
-        "使用书中的 1e-6 时为 {c} 到 {d}：ε 加在那里极小的方差上。",
+        "书中的单次运行给出了六个尺度下使用批归一化的训练准确率，"
+        "其中 {near} 个与我们各种子的结果相差不超过 2 个百分点。在最小的尺度下，书中为 52 %，"
+        "我们取 ε = 1e-5 时为 {a} 到 {b}，取书中的 1e-6 时为 {c} 到 {d}：那里的方差极小，"
+        "而 ε 正是加在方差上的。",
     ).format(
         near=int(near.sum()),
         a=percent(accuracy[:, -1].min()),
@@ -301,7 +303,7 @@ CLAIM = Claim(
     statement=Text(
         "Batch norm learns faster, hardly depends on the init, allows a larger learning rate, and "
         "reduces the need for dropout.",
-        "批归一化使学习更快，几乎不依赖初始值，允许更大的学习率，并减少对 Dropout 的需要。",
+        "批归一化学得更快，几乎不受初始值影响，允许更大的学习率，并减少对 Dropout 的需要。",
     ),
     question=Text(
         "1000 images, five hidden layers of 100 units, SGD, batches of 100, 20 epochs, with and "
@@ -313,12 +315,11 @@ CLAIM = Claim(
         "factor of two does not matter. Dropout: what it gains in test accuracy after 60 epochs, "
         "without minus with batch norm.",
         "1000 张图像，五个各含 100 个单元的隐藏层，SGD，批大小 100，训练 20 轮，"
-        "使用与不使用批归一化，初始权重相同。更快：训练结束时的训练损失，分别在书中学习率 0.01 "
-        "和各自八个学习率中最佳者下比较。初始值：标准差从 1 到 0.0001 的 16 种尺度上"
-        "训练准确率的平均比最佳尺度低多少。学习率：从 0.01 到 30 的八个值中，能学会至少 90 % "
-        "训练图像的最大值；"
-        "两倍以内视为可忽略。"
-        "Dropout：60 轮后它带来的测试准确率提升，不用批归一化时减去使用时。",
+        "使用与不使用批归一化，初始权重相同。更快：训练结束时的训练损失，先都用书中的学习率 0.01，"
+        "再各用八个学习率中的最佳者。初始值：标准差从 1 到 0.0001 的 16 种尺度上训练准确率的平均"
+        "比最佳尺度低多少。学习率：从 0.01 到 30 的八个值中，能学会至少 90 % 训练图像的最大值；"
+        "不到两倍的差别视为可忽略。Dropout：60 轮后它带来的测试准确率提升，"
+        "不用批归一化时减去使用时。",
     ),
     code=arms,
     study=study,

@@ -21,7 +21,7 @@ ANSWERS: dict[Verdict, Text] = {
     "depends": Text("depends on {condition}", "取决于{condition}"),
 }
 NO_UNIT = Text("", "")
-WHICH_PART = Text("which part of it is meant", "所指的是其中哪一部分")
+WHICH_PART = Text("which part of it is meant", "论断中的具体部分")
 
 MIN_SEEDS = 5
 """A claim is judged by at least so many paired seeds."""

@@ -19,7 +19,7 @@ WAYS: dict[str, shoal.SGD | shoal.Adam] = {
     "Adam 0.001": shoal.Adam(lr=0.001),
 }
 NARROWER = Text("The gap is narrower", "差距变小")
-BELOW = Text("Training accuracy stays below 100 %", "训练准确率低于 100 %")
+BELOW = Text("Training accuracy stays below 100 %", "训练准确率保持在 100 % 以下")
 RISES = Text("Further: test accuracy rises", "附加问题：测试准确率上升")
 VARIED = Text("the optimizer", "优化器")
 
@@ -79,8 +79,8 @@ def study(setting: Setting) -> Judged:
             Text(
                 "With {way}, test accuracy is {none} without dropout, {book} at the book's rate "
                 "0.2 (training {train}), and highest at rate {best}: {most}.",
-                "使用 {way} 时，不用 Dropout 的测试准确率为 {none}，书中比率 0.2 时为 {book}"
-                "（训练 {train}），最高在比率 {best}：{most}。",
+                "使用 {way} 时，不用 Dropout 的测试准确率为 {none}，"
+                "书中比率 0.2 时为 {book}（训练 {train}），比率 {best} 时最高：{most}。",
             ).format(
                 way=way,
                 none=percent(test[way]["0"]),
@@ -97,10 +97,10 @@ def study(setting: Setting) -> Judged:
                 "({a} to {b}), and at 55 % on test images, {second} them ({c} to {d}). Its dropout "
                 "did not scale up what it kept: done so, the experiment `shoal book dropout` gives "
                 "its figures again.",
-                "书中使用 Dropout 的单次运行训练准确率为 67 %，{first}我们的种子（{a} 到 {b}）；"
-                "测试准确率为 55 %，{second}我们的种子（{c} 到 {d}）。"
-                "书中的 Dropout 没有放大保留下来的输出：照那样做，"
-                "实验 `shoal book dropout` 就重现了书中的数值。",
+                "书中使用 Dropout 的单次运行训练准确率为 67 %，{first}（{a} 到 {b}）；"
+                "测试准确率为 55 %，{second}（{c} 到 {d}）。"
+                "书中的 Dropout 没有放大保留下来的输出：照此训练，"
+                "实验 `shoal book dropout` 便重现了书中的数值。",
             ).format(
                 first=where(PUBLISHED[0], train[first][book]),
                 second=where(PUBLISHED[1], test[first][book]),
@@ -156,7 +156,8 @@ CLAIM = Claim(
     statement=Text(
         "Dropout narrows the gap between training and test accuracy, and training accuracy stays "
         "below 100 %.",
-        "Dropout（随机失活）缩小训练准确率与测试准确率之间的差距，并且训练准确率低于 100 %。",
+        "Dropout（随机失活）会缩小训练准确率与测试准确率之间的差距，"
+        "并使训练准确率保持在 100 % 以下。",
     ),
     question=Text(
         "300 images, six hidden layers of 100 units, batches of 100, 301 epochs, rates from 0 to "
@@ -164,11 +165,11 @@ CLAIM = Claim(
         "images and batches for each seed. The same with Adam, because with dropout SGD 0.01 may "
         "simply not be done after 301 epochs. And, what the book leaves open: does test accuracy "
         "rise, and at which rate?",
-        "300 张图像，六个各含 100 个单元的隐藏层，批大小 100，训练 301 轮，比率从 0 到 0.5"
-        "（书中为 0.2）。训练结束时与不用 Dropout 相比；"
-        "同一随机种子使用相同的初始权重、图像和批次。再用 Adam 重复一次，因为使用 Dropout 时 SGD "
-        "0.01 在 301 轮后可能只是还没有训练完。"
-        "此外还问书中没有回答的问题：测试准确率是否上升，在什么比率下上升？",
+        "300 张图像，六个各含 100 个单元的隐藏层，批大小 100，训练 301 轮，"
+        "比率从 0 到 0.5（书中为 0.2）。在训练结束时测量，并与不用 Dropout 时相比；"
+        "同一随机种子使用相同的初始权重、图像和小批量。再用 Adam 重复一次，"
+        "因为使用 Dropout 时 SGD 0.01 在 301 轮后可能只是还没有训练完。"
+        "此外还问书中没有回答的问题：测试准确率是否上升，在哪个比率下上升？",
     ),
     code=rates,
     study=study,

@@ -10,13 +10,14 @@ from shoal.book.claims.sweeps import Values, draw_sweep, percent
 from shoal.book.claims.weigh import accuracy_part, told, weigh
 from shoal.book.experiment import Setting
 from shoal.book.text import Text
+from shoal.book.watch import watched
 
 SIZE = 5
 SEVERAL = 0.02
 """Several points are two at least."""
 AT_ALL = 0.0025
 RAISES = Text("Five together gain more than {m:g} points", "五个网络一起提高 {m:g} 个百分点以上")
-POINTS_MEANT = Text("how many points are meant", "“若干”指多少个百分点")
+POINTS_MEANT = Text("how many points are meant", "“几个”指多少个百分点")
 IMAGES = Text("the number of training images", "训练图像的数量")
 
 
@@ -48,7 +49,7 @@ def study(setting: Setting) -> Judged:
                 accuracies(
                     data.take(rows, seed=repeat), epochs, [SIZE * repeat + k for k in range(SIZE)]
                 )
-                for repeat in range(setting.seeds)
+                for repeat in watched(range(setting.seeds), f"{rows:,} images, repetitions")
             ]
         )
     parts = [
@@ -72,7 +73,7 @@ def study(setting: Setting) -> Judged:
             "With {n:,} images one network is right on {one} of the test images and five are on "
             "{five}: {gain:+.2f} points, {share:.0f} % fewer errors.",
             "使用 {n:,} 张图像时，单个网络的测试准确率为 {one}，五个一起为 {five}："
-            "{gain:+.2f} 个百分点，错误减少 {share:.0f} %。",
+            "变化 {gain:+.2f} 个百分点，错误减少 {share:.0f} %。",
         ).format(
             n=rows,
             one=percent(values[:, 0], 2),
@@ -107,7 +108,7 @@ def study(setting: Setting) -> Judged:
             "sizes": Text(
                 "Test accuracy of several networks together minus the mean of the five alone, in "
                 "percentage points.",
-                "若干网络一起作答的测试准确率减去五个网络单独的平均值（百分点）。",
+                "多个网络一起作答的测试准确率，减去五个网络各自作答的平均值（百分点）。",
             )
         },
         between=POINTS_MEANT,
@@ -119,7 +120,7 @@ CLAIM = Claim(
     number=7,
     statement=Text(
         "An ensemble of five networks raises accuracy by several points.",
-        "五个网络的集成使准确率提高若干个百分点。",
+        "五个网络的集成使准确率提高几个百分点。",
     ),
     question=Text(
         "Five networks (four hidden layers of 100 units, Adam 0.001, batches of 100) that differ "
@@ -129,10 +130,9 @@ CLAIM = Claim(
         "epochs). For the gain, a quarter of a point counts as too small; “several” is taken as "
         "two points at least.",
         "五个仅随机种子不同的网络（四个各含 100 个单元的隐藏层，Adam 0.001，批大小 100）"
-        "以概率的平均值作答；测量其测试准确率减去五个网络单独准确率的平均值。"
-        "每次重复使用各自的五个网络。"
-        "分别使用 1000 张图像（50 轮，每次重复抽取不同的 1000 张）和全部图像（5 轮）。"
-        "提升不足四分之一个百分点视为可忽略；“若干”指至少两个百分点。",
+        "以概率的平均值作答；测量其测试准确率与五个网络各自准确率的平均值之差。"
+        "每次重复使用各自的五个网络。分别使用 1000 张图像（50 轮，每次重复抽取不同的 1000 张）"
+        "和全部图像（5 轮）。提升不足四分之一个百分点视为可忽略；“几个”按至少两个百分点理解。",
     ),
     code=accuracies,
     study=study,

@@ -101,7 +101,7 @@ def study(setting: Setting) -> Judged:
                 "0 means equal to the last bit; what is smaller than {limit:g} is rounding, for a "
                 "matrix product may add in another order for another column.",
                 "0 表示逐位相同；小于 {limit:g} 的是舍入误差，"
-                "因为矩阵乘法对不同的列可能以不同的顺序相加。",
+                "因为矩阵乘法对不同的列可能按不同的顺序求和。",
             ).format(limit=ROUNDING)
         )
     sentences.append(
@@ -109,8 +109,8 @@ def study(setting: Setting) -> Judged:
             "What it costs, in training accuracy: {accuracies}; random ones, with He's init: "
             "{he}. A layer whose "
             "units are equal can say no more than one unit.",
-            "代价（训练准确率）：{accuracies}；使用 He 初始值为 {he}。"
-            "单元全部相同的一层所能表达的不超过一个单元。",
+            "代价（训练准确率）：{accuracies}；采用 He 初始值的随机权重为 {he}。"
+            "单元全部相同的一层，表达能力不超过一个单元。",
         ).format(
             accuracies=_listing(
                 [
@@ -167,7 +167,7 @@ CLAIM = Claim(
         "decay, dropout.",
         "两个各含 50 个单元的隐藏层，SGD 0.1，1000 张图像，50 轮，初始权重全部相同。"
         "测量隐藏层中两个单元的最大差异占该层最大权重的比例：0 表示逐位相同，超过 1 % 即推翻论断。"
-        "改变可能使单元产生差异的因素：激活函数、取值、批归一化、权重衰减、Dropout。",
+        "所改变的是可能使单元产生差异的各种因素：激活函数、取值、批归一化、权重衰减、Dropout。",
     ),
     code=equal_starts,
     study=study,

@@ -30,7 +30,7 @@ STUCK = Text("Std 0.01 does not learn", "标准差 0.01 学不动")
 HE = Text("He beats “Xavier” for ReLU", "对 ReLU，He 优于“Xavier”")
 BEATS = Text("“Xavier” beats std 0.01", "“Xavier”优于标准差 0.01")
 SUITS = Text("“Xavier” beats He", "“Xavier”优于 He")
-NETWORK = Text("the network and its optimizer", "网络及其优化器")
+NETWORK = Text("the network and its optimizer", "网络与优化器")
 ACTIVATION = Text("the activation and the learning rate", "激活函数与学习率")
 TUNING = Text("the learning rate", "学习率")
 
@@ -154,8 +154,9 @@ def study(setting: Setting) -> Judged:
                 "The book's single run had 0.38 with Xavier and 0.29 with He at step 1900; our "
                 "seeds lie from {a:.2f} to {b:.2f} and from {c:.2f} to {d:.2f} at step {n:,}, "
                 "averaged over 100 batches.",
-                "书中的单次运行在第 1900 步为 Xavier 0.38、He 0.29；我们的种子在第 {n:,} 步"
-                "（100 个批次的平均）分别在 {a:.2f} 到 {b:.2f} 和 {c:.2f} 到 {d:.2f} 之间。",
+                "书中的单次运行在第 1900 步为 Xavier 0.38、He 0.29；"
+                "我们的各种子在第 {n:,} 步（100 个小批量的平均）"
+                "分别在 {a:.2f} 到 {b:.2f} 和 {c:.2f} 到 {d:.2f} 之间。",
             ).format(
                 a=loss["relu Xavier"].min(),
                 b=loss["relu Xavier"].max(),
@@ -195,11 +196,10 @@ CLAIM = Claim(
         "stands; also with four times the steps, with one hidden layer and with Adam. He and "
         "Xavier are compared by the training loss after 2000 steps at lr 0.01 (sigmoid: 1, for at "
         "0.01 no init learns), and after 1000 with the best of three learning rates for each.",
-        "四个各含 100 个单元的隐藏层，SGD，批大小 128；书中的“Xavier”为 1/√n。学不动：损失结束时与 "
-        "log 10（一无所知的网络）相差不到十分之一；另用四倍步数、单个隐藏层和 Adam 检验。"
-        "He 与 Xavier 按训练损失比较：学习率 0.01（sigmoid 为 1，因为 0.01 "
-        "时任何初始值都学不动）下 2000 步后，"
-        "以及各用三个学习率中最佳者 1000 步后。",
+        "四个各含 100 个单元的隐藏层，SGD，批大小 128；书中的“Xavier”为 1/√n。学不动："
+        "结束时的损失与 log 10（一无所知的网络的损失）之差不到其十分之一；另用四倍步数、"
+        "单个隐藏层和 Adam 检验。He 与 Xavier 按训练损失比较：学习率 0.01（sigmoid 为 1，"
+        "因为 0.01 时任何初始值都学不动）下 2000 步后，以及各用三个学习率中最佳者 1000 步后。",
     ),
     code=recipes,
     study=study,

@@ -94,7 +94,7 @@ def study(setting: Setting) -> Judged:
                 way=Text("With the step sizes given", "使用给定学习率")
                 if way is AS_GIVEN
                 else Text("With each tuned under the same budget", "各自以相同预算调优"),
-                rates=", ".join(f"{name} {rates[name]:g}" for name in GIVEN),
+                rates=listed([f"{name} {rates[name]:g}" for name in GIVEN]),
                 steps=steps,
                 losses=listed([f"{name} {losses[way][name].mean():.3g}" for name in ranking]),
             )
@@ -129,7 +129,7 @@ def study(setting: Setting) -> Judged:
                 "Smoothed training loss on a log scale. Left with the book's step sizes, right "
                 "with the best of {n} for each, chosen by the validation loss on other seeds. "
                 "It compares speed in training, not test accuracy.",
-                "平滑后的训练损失（对数坐标）。左：书中学习率；右：各自在 {n} 个学习率中的最佳者，"
+                "平滑后的训练损失（对数坐标）。左：书中学习率；右：各自 {n} 个学习率中的最佳者，"
                 "用其他随机种子按验证损失选出。比较的是训练速度，不是测试准确率。",
             ).format(n=len(grids["SGD"]))
         },
@@ -143,8 +143,8 @@ def against_book(losses: Mapping[str, Values]) -> Text:
         "The book's single run had, in the one batch of step 1900, AdaGrad 0.017, Adam 0.03, "
         "Momentum 0.05 and SGD 0.15 to 0.23, hence AdaGrad first. Over {n} seeds and the last 100 "
         "batches the first is {first}, with AdaGrad in place {place} of 4.",
-        "书中的单次运行在第 1900 步的单个批次上为 AdaGrad 0.017、Adam 0.03、Momentum 0.05、"
-        "SGD 0.15 到 0.23，因此 AdaGrad 居首。在 {n} 个随机种子和最后 100 个批次的平均上，"
+        "书中的单次运行在第 1900 步的单个小批量上为 AdaGrad 0.017、Adam 0.03、Momentum 0.05、"
+        "SGD 0.15 到 0.23，因此 AdaGrad 居首。对 {n} 个随机种子和最后 100 个小批量取平均，"
         "居首的是 {first}，AdaGrad 排在 4 种中的第 {place} 位。",
     ).format(n=len(losses["SGD"]), first=ranking[0], place=1 + ranking.index("AdaGrad"))
 
@@ -181,8 +181,9 @@ CLAIM = Claim(
         "ends.",
         "四个各含 100 个单元的隐藏层，批大小 128，2000 步；测量结束时平滑后的训练损失。"
         "先用给定的学习率（SGD、Momentum、AdaGrad 为 0.01，Adam 为 0.001），"
-        "再对每种方法的学习率进行调优：四个相差约三倍的值、另外两个随机种子、按验证损失选择。"
-        "较小损失的十分之一以内视为可忽略。另外按达到 SGD 最终损失所需的步数评判 AdaGrad。",
+        "再对每种方法的学习率进行调优：四个依次相差约三倍的值，用另外两个随机种子，"
+        "按验证集上的损失选择。较小损失的十分之一以内视为可忽略。"
+        "另外按达到 SGD 最终损失所需的步数评判 AdaGrad。",
     ),
     code=given_and_tuned,
     study=study,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import shoal
 from shoal.book import pictures
 from shoal.book.text import Language, Text
+from shoal.book.watch import watched
 from shoal.plot.style import LOOKS, MUTED
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def on_samples(
     how = {"instruments": False, "progress": False, "evaluate_every": 10**6} | how
     return [
         shoal.compare(recipes, data.take(rows, seed=seed), seeds=[seed], **how)
-        for seed in range(seeds)
+        for seed in watched(range(seeds), "seeds")
     ]
 
 
@@ -66,8 +67,12 @@ def where(published: float, ours: Values) -> Text:
     ('among', 'above')
     """
     if published > ours.max():
-        return Text("above", "高于")
-    return Text("below", "低于") if published < ours.min() else Text("among", "介于")
+        return Text("above", "高于我们的所有种子")
+    return (
+        Text("below", "低于我们的所有种子")
+        if published < ours.min()
+        else Text("among", "在我们的种子之间")
+    )
 
 
 def draw_sweep(
@@ -107,7 +112,7 @@ def draw_sweep(
             where = list(at).index(mark) if names is not None else mark
             ax.axvline(where, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
             ax.annotate(
-                Text("the book", "书中")[language],
+                Text("the book", "书中取值")[language],
                 (where, 1),
                 (3, -2),
                 xycoords=ax.get_xaxis_transform(),

@@ -24,7 +24,7 @@ LOSS_SHARE = 0.1
 AT_EDGE = Text(
     "The best learning rate tried lies at the edge of its range for {names}, so a wider range "
     "might serve them better.",
-    "{names} 的最佳学习率位于所试范围的边缘，更宽的范围也许更好。",
+    "{names} 的最佳学习率位于所试范围的边缘，换用更宽的范围也许更好。",
 )
 
 POINTS = Text("points", "个百分点")

@@ -122,12 +122,12 @@ def run(setting: Setting) -> Findings:
             "say.",
             "{seeds} 个随机种子的平均，第 {layers} 层。标准差取 1 时，"
             "sigmoid 的输出有 {s_ends:.0%} 落在 [.05, .95] 之外，"
-            "tanh 的输出有 {t_ends:.0%} 落在 ±.9 之外；"
-            "那里的曲线几乎是平的，梯度几乎传不过去。取 0.01 时，各输出几乎没有差别："
-            "sigmoid 的标准差为 {s_small:.2g}，tanh 为 {t_small:.2g}，ReLU 为 {r_small:.2g}。"
-            "取 1/√n 时，依次为 {s_n:.2g}、{t_n:.2g} 和 {r_n:.2g}。"
-            "从第 1 层到第 {layers} 层，ReLU 的标准差变为原来的几倍：{changes}；"
-            "{steady} 最稳。这是训练开始之前的情形，不能说明哪种初始值学得更好。",
+            "tanh 的输出有 {t_ends:.0%} 落在 ±.9 之外；那里的曲线几乎是平的，梯度几乎传不过去。"
+            "取 0.01 时，各输出几乎没有差别：sigmoid 的标准差为 {s_small:.2g}，"
+            "tanh 为 {t_small:.2g}，ReLU 为 {r_small:.2g}。取 1/√n 时，依次为 {s_n:.2g}、"
+            "{t_n:.2g} 和 {r_n:.2g}。从第 1 层到第 {layers} 层，"
+            "ReLU 的标准差变为原来的倍数依次为 {changes}；{steady} 最稳定。"
+            "这是训练开始之前的情形，不能说明哪种初始值学得更好。",
         ).format(
             seeds=setting.seeds,
             layers=LAYERS,
@@ -155,7 +155,7 @@ def run(setting: Setting) -> Findings:
             "The published figures are of one draw each. One is called inside if it lies in the "
             "95 % interval for one more draw, made from our seeds.",
             "书中每个数值只来自一次抽取。若它落在由我们的种子算出的“再抽一次”的 95 % 区间里，"
-            "就记为在范围内。",
+            "便记为“在范围内”。",
         ),
     )
 
@@ -305,7 +305,7 @@ EXPERIMENT = Experiment(
     title=Text("Activations through the layers", "各层的激活值"),
     line=Text(
         "what five layers make of normal inputs, by activation and size of the weights",
-        "五层网络怎样改变正态输入：激活函数与权重大小",
+        "正态分布的输入经过五层会变成什么样：按激活函数与权重大小比较",
     ),
     idea=Text(
         "Each layer sums many products. If the weights are large, the sums land where sigmoid and "
@@ -313,8 +313,8 @@ EXPERIMENT = Experiment(
         "alike and the units say one thing together. Weights with a variance of one over the "
         "number of inputs keep the spread; ReLU drops half of it and needs twice as much.",
         "每一层都把许多乘积加起来。权重大了，和就落到 sigmoid 与 tanh 的平坦处，梯度传不过去；"
-        "权重小了，所有输出变得一样，许多单元只说着同一句话。"
-        "权重的方差取输入个数的倒数，便能保住这份差异；ReLU 会丢掉一半，所以要加倍。",
+        "权重小了，所有输出变得差不多，各个单元只是在重复同一个结果。权重的方差取输入个数的倒数，"
+        "便能保持输出的离散程度；ReLU 会丢掉一半，所以方差要加倍。",
     ),
     formula=(
         r"\mathrm{Var}\,\left(\sum_{i=1}^{n} x_i w_i\right)=n\,\mathrm{E}[x^2]\,\mathrm{Var}\,w",

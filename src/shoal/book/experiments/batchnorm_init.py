@@ -23,7 +23,7 @@ IMAGES = 1000
 SCALES = tuple(np.logspace(0, -4, 16).tolist())
 ARMS = {
     "plain": Text("without batch norm", "不用批归一化"),
-    "batch norm": Text("with batch norm", "用批归一化"),
+    "batch norm": Text("with batch norm", "使用批归一化"),
 }
 PUBLISHED = {
     1: (0.10, 0.42),
@@ -54,8 +54,9 @@ def train(data: shoal.Dataset, epochs: int, seeds: int) -> shoal.Trainer:
         for scale in np.logspace(0, -4, 16).tolist()
     }
     return shoal.Trainer(
-        arms, data, epochs=epochs, seeds=seeds, sampling="replacement", evaluate_parts=["train"]
-    ).run()
+        arms, data, epochs=epochs, seeds=seeds, sampling="replacement", evaluate_parts=["train"],
+        callbacks=[shoal.Progress()],
+    ).run()  # fmt: skip
 
 
 def run(setting: Setting) -> Findings:
@@ -92,10 +93,10 @@ def run(setting: Setting) -> Findings:
             "the share of zeros. ε is 1e-6, as there: at the smallest scales it is not small "
             "beside the variance that it is added to, and a larger ε holds learning back.",
             "书中的第 20 轮在更新 191 次之后记录，所以与我们更新 190 次之后的数值相比。"
-            "若书中数值（两位小数）落在“再做一次训练时有 95% 概率落入”的区间内，便记为“在范围内”。"
-            "发散的网络在这里没有准确率；书中的代码让它带着 NaN 继续，而 NaN 被当作答案 0，"
-            "所以那里的数值就是数字 0 的占比。ε 与书中一样取 1e-6：在最小的几个标准差下，"
-            "它与所加到的方差相比并不小，ε 更大会妨碍学习。",
+            "若书中数值（两位小数）落在“再做一次训练时有 95 % 概率落入”的区间内，"
+            "便记为“在范围内”。发散的网络在这里没有准确率；书中的代码让它带着 NaN 继续，"
+            "而 NaN 被当作答案 0，所以那里的数值就是数字 0 的占比。ε 与书中一样取 1e-6："
+            "在最小的几个标准差下，它与所加到的方差相比并不小，ε 更大会妨碍学习。",
         ),
     )
 
@@ -125,8 +126,8 @@ def caption(numbers: Mapping[str, Any]) -> Text:
     text = Text(
         "At {plain} of the 16 scales every network without batch norm has half of its {rows} "
         "images right in the end, with batch norm at {normed}.",
-        "16 种标准差中，不用批归一化时有 {plain} 种、用时有 {normed} 种，"
-        "使所有网络最后都答对了 {rows} 张图像中的一半以上。",
+        "16 种标准差中，不用批归一化时有 {plain} 种、使用时有 {normed} 种，"
+        "能使所有网络最后至少答对 {rows} 张图像中的一半。",
     ).format(plain=count["plain"], normed=count["batch norm"], rows=numbers["rows"])
     if lost:
         text += Text(
@@ -138,7 +139,7 @@ def caption(numbers: Mapping[str, Any]) -> Text:
         "At its best scale the plain network comes to {plain} (std {at_plain:.2g}), the normalised "
         "one to {normed} (std {at_normed:.2g}).",
         "在各自最好的标准差下，不用批归一化的网络达到 {plain}（标准差 {at_plain:.2g}），"
-        "用的达到 {normed}（标准差 {at_normed:.2g}）。",
+        "使用的达到 {normed}（标准差 {at_normed:.2g}）。",
     ).format(
         plain=percent(best["plain"][1]),
         at_plain=best["plain"][0],
@@ -154,19 +155,20 @@ def caption(numbers: Mapping[str, Any]) -> Text:
     if ahead:
         text += Text(
             "At a std of {scales} every plain network is ahead of every normalised one.",
-            "标准差为 {scales} 时，每个不用批归一化的网络都领先于每个用它的网络。",
+            "标准差为 {scales} 时，每个不用批归一化的网络都领先于每个使用批归一化的网络。",
         ).format(scales=listed([f"{scale:.2g}" for scale in ahead]))
     if count["batch norm"] > count["plain"]:
         text += Text(
             "So with batch norm the size of the first weights decides less often whether a "
             "network learns.",
-            "可见用批归一化时，网络能否学会较少取决于初始权重的大小。",
+            "可见使用批归一化后，初始权重的大小较少决定网络能否学会。",
         )
     if high - low > LITTLE:
         text += Text(
             "Yet with it the means of the scales run from {low} to {high}: within these epochs the "
             "start matters.",
-            "但用它时，各标准差下的平均值仍从 {low} 到 {high}：在这些轮数之内，起点仍有影响。",
+            "但使用批归一化时，各标准差下的平均值仍从 {low} 到 {high} 不等：在这些轮数之内，"
+            "起点仍有影响。",
         ).format(low=percent(low), high=percent(high))
     return text
 
@@ -266,7 +268,7 @@ EXPERIMENT = Experiment(
     title=Text("Batch norm and the first weights", "批归一化与初始权重"),
     line=Text(
         "sixteen sizes of the first weights, with batch norm and without",
-        "十六种初始权重的标准差，用与不用批归一化",
+        "十六种初始权重的标准差，使用与不用批归一化",
     ),
     idea=Text(
         "Without batch norm the size of the first weights decides what reaches the last layer: "

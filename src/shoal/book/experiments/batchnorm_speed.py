@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IMAGES = 1000
 ARMS = {
     "plain": Text("without batch norm", "不用批归一化"),
-    "batch norm": Text("with batch norm", "用批归一化"),
+    "batch norm": Text("with batch norm", "使用批归一化"),
 }
 NEVER = Text("never", "从未达到")
 TARGETS = (0.5, 0.8, 0.9)
@@ -100,7 +100,7 @@ def run(setting: Setting) -> Findings:
         published=[
             Published(
                 Text("training accuracy after 20 epochs", "训练 20 轮后的训练准确率"),
-                Text("with > without", "用 > 不用"),
+                Text("with > without", "使用 > 不用"),
                 Text("{a} > {b}", "{a} > {b}").format(
                     a=spread(numbers["batch norm"]["train_accuracy"]),
                     b=spread(numbers["plain"]["train_accuracy"]),
@@ -113,8 +113,8 @@ def run(setting: Setting) -> Findings:
             "variance, so that it does not depend on which images share a batch. Faster means "
             "fewer epochs: with batch norm each step costs more arithmetic.",
             "准确率在评估模式下测量，使用均值与方差的滑动平均，"
-            "因此不取决于哪些图像同在一个小批量中。"
-            "“更快”指轮数更少：用批归一化时，每一步的计算量更大。",
+            "因此不取决于哪些图像同在一个小批量中。“更快”指轮数更少：使用批归一化时，"
+            "每一步的计算量更大。",
         ),
     )
 
@@ -136,9 +136,8 @@ def caption(numbers: Mapping[str, Any], difference: Any, on_test: Any) -> Text:
     text = Text(
         "After {epochs:.0f} epochs on {rows} images the network has {plain} of them right without "
         "batch norm and {normed} with it; with it, {change}.",
-        "在 {rows} 张图像上训练 {epochs:.0f} 轮后，网络在不用批归一化时答对 {plain}，"
-        "用时答对 {normed}；"
-        "用批归一化时，{change}。",
+        "在 {rows} 张图像上训练 {epochs:.0f} 轮后，网络在不用批归一化时答对其中的 {plain}，"
+        "使用批归一化时答对 {normed}；使用后，{change}。",
     ).format(
         epochs=numbers["epoch"][-1],
         rows=numbers["rows"]["train"],
@@ -157,8 +156,8 @@ def caption(numbers: Mapping[str, Any], difference: Any, on_test: Any) -> Text:
         text += Text(
             "To {share} it takes {normed:.1f} epochs with batch norm and {plain:.1f} without, on "
             "average; {ahead} of {n} seeds get there sooner with it.",
-            "达到 {share} 平均需要的轮数：用批归一化 {normed:.1f}，不用 {plain:.1f}；"
-            "{n} 个种子中有 {ahead} 个用它更早达到。",
+            "达到 {share} 平均需要的轮数：使用批归一化为 {normed:.1f}，不用为 {plain:.1f}；"
+            "{n} 个种子中有 {ahead} 个在使用时更早达到。",
         ).format(
             share=percent(both[-1], 0),
             normed=normed.mean(),
@@ -170,8 +169,8 @@ def caption(numbers: Mapping[str, Any], difference: Any, on_test: Any) -> Text:
         "On images that it was not trained on, {test}: what is learned sooner and what holds for "
         "other images are two questions. Both have the same step size here; without batch norm a "
         "larger one may close part of the gap.",
-        "在没有参与训练的图像上，{test}：学得快慢，与对别的图像是否也适用，是两个问题。"
-        "这里两者学习率相同；不用批归一化时，若用更大的学习率，也许能缩小差距。",
+        "在没有参与训练的图像上，{test}：学得快慢与能否推广到其他图像是两回事。"
+        "这里两者的学习率相同；不用批归一化时，若换用更大的学习率，也许能缩小差距。",
     ).format(test=changed(Text("accuracy", "准确率"), on_test), rows=numbers["rows"]["train"])
 
 
@@ -194,10 +193,10 @@ def draw(numbers: Mapping[str, Any], language: Language) -> Figure:
 
 EXPERIMENT = Experiment(
     name="batchnorm-speed",
-    title=Text("Batch norm learns in fewer epochs", "批归一化让学习更快"),
+    title=Text("Batch norm learns in fewer epochs", "批归一化让学习所需的轮数更少"),
     line=Text(
         "five hidden layers on 1000 images, with batch norm and without",
-        "用 1000 张图像训练五个隐藏层的网络，用与不用批归一化",
+        "用 1000 张图像训练含五个隐藏层的网络，使用与不用批归一化",
     ),
     idea=Text(
         "While the weights of one layer move, the inputs of the next shift and stretch, and it has "

@@ -32,7 +32,7 @@ def train(data: shoal.Dataset, epochs: int, seeds: int) -> tuple[shoal.Trainer, 
     """Train the network; returned with its filters of before, (size, size, 1, filters)."""
     network = shoal.convnet([30], size=5, pool=2, hidden=[100])
     recipe = shoal.Recipe(network, shoal.Adam(lr=0.001), init=0.01, batch_size=100)
-    trainer = shoal.Trainer(recipe, data, epochs=epochs, seeds=seeds)
+    trainer = shoal.Trainer(recipe, data, epochs=epochs, seeds=seeds, callbacks=[shoal.Progress()])
     before = trainer.shoal.weights(0)[0]["W"]
     return trainer.run(), before
 

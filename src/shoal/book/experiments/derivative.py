@@ -9,7 +9,7 @@ import numpy as np
 import shoal
 from shoal.book import pictures
 from shoal.book.experiment import Experiment, Findings, Published, Setting, Table
-from shoal.book.text import Language, Text
+from shoal.book.text import Language, Text, listed
 from shoal.plot.style import INK, LOOKS
 
 if TYPE_CHECKING:
@@ -109,14 +109,13 @@ def remark(slopes: list[float]) -> Text | None:
     return Text(
         "Only the last digits differ from the published ones, by {most:.0e}. They depend on how "
         "x² is computed: as 0.01·x·x, from left to right, the slopes come out as {turned}, which "
-        "{en} the published digits.",
+        "{same} the published digits.",
         "与书中数值只有末尾几位不同，相差 {most:.0e}。这取决于 x² 的算法："
-        "若从左到右计算 0.01·x·x，斜率为 {turned}，与书中各位数字{zh}。",
+        "若从左到右计算 0.01·x·x，斜率为 {turned}，与书中各位数字{same}。",
     ).format(
         most=max(abs(s - p) for s, p in zip(slopes, PUBLISHED, strict=True)),
-        turned=", ".join(map(repr, turned)),
-        en="are" if same else "are not",
-        zh="完全相同" if same else "也不相同",
+        turned=listed([repr(each) for each in turned]),
+        same=Text("are", "完全相同") if same else Text("are not", "也不相同"),
     )
 
 

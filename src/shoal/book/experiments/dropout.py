@@ -129,9 +129,9 @@ def run(setting: Setting) -> Findings:
             'slowly. "Inside" means within the range in which one more run of ours would end '
             "with 95 % probability.",
             "书中数值所用的代码在训练时丢弃单元，却没有把其余单元的输出除以 1 − {rate}"
-            "（而是在评估时乘以它）。"
-            "于是六层中每层只传递 {kept:g} 的信号，六层合起来只剩 {all:.2f}，梯度也同样缩小："
-            "学习率不变，网络就学得更慢。“在范围内”指落在我们再运行一次有 95% 概率落入的区间里。",
+            "（而是在评估时乘以它）。于是六层中每层只传递 {kept:g} 的信号，"
+            "六层合起来只剩 {all:.2f}，梯度也同样缩小：学习率不变，网络就学得更慢。"
+            "“在范围内”指落在我们再运行一次有 95 % 概率落入的区间里。",
         ).format(rate=RATE, kept=1 - RATE, all=(1 - RATE) ** 6),
     )
 

@@ -35,8 +35,8 @@ RECIPES = {
 }
 KINDS = {
     "seeds": Text("same recipe, other seeds", "同一配方，不同种子"),
-    "inits, one seed": Text("other inits, same seed", "不同初始化，同一种子"),
-    "inits and seeds": Text("other inits, other seeds", "不同初始化，不同种子"),
+    "inits, one seed": Text("other inits, same seed", "不同初始值，同一种子"),
+    "inits and seeds": Text("other inits, other seeds", "不同初始值，不同种子"),
     "recipes, one seed": Text("other recipes, same seed", "不同配方，同一种子"),
     "recipes and seeds": Text("other recipes, other seeds", "不同配方，不同种子"),
 }
@@ -49,14 +49,22 @@ SUBSETS = Text(
 DOTS = Text(
     "Dot: one ensemble; bar: their mean. All rows with recipes are the same networks, put together "
     "differently; so are both rows with inits.",
-    "点：一个集成；竖线：它们的平均。涉及配方的各行是同样的网络以不同方式组合；涉及初始化的两行也是。",
+    "点：一个集成；竖线：它们的平均。含“配方”的各行用的是同样的网络，只是组合方式不同；"
+    "含“初始值”的两行也是如此。",
 )
 
 
 def average(data: shoal.Dataset, epochs: int, count: int) -> shoal.Ensemble:
     """Train networks that differ in nothing but their seed, and let them answer together."""
     recipe = shoal.Recipe(shoal.mlp([100, 100]), shoal.Adam(lr=0.001), init="he", batch_size=100)
-    trainer = shoal.Trainer(recipe, data, epochs=epochs, seeds=count, evaluate_every=epochs)
+    trainer = shoal.Trainer(
+        recipe,
+        data,
+        epochs=epochs,
+        seeds=count,
+        evaluate_every=epochs,
+        callbacks=[shoal.Progress()],
+    )
     return trainer.run().shoal.ensemble()
 
 
@@ -73,7 +81,10 @@ def square(
         for name, recipe in list(recipes.items())[:side]
         for seed in range(side)
     ]
-    trained = shoal.Trainer(members, data, epochs=epochs, evaluate_every=epochs).run().shoal
+    trainer = shoal.Trainer(
+        members, data, epochs=epochs, evaluate_every=epochs, callbacks=[shoal.Progress()]
+    )
+    trained = trainer.run().shoal
     return trained, np.arange(side * side).reshape(side, side)
 
 
@@ -153,9 +164,9 @@ def run(setting: Setting) -> Findings:
         + what_sizes_give(sizes["all"], side)
         + Text(
             "With {images:,} images, {side} networks of one recipe and other seeds gain {seeds} "
-            "points over their mean; most is gained by {best}: {most} points. ",
-            "在 {images:,} 张图像上，同一配方、不同种子的 {side} 个网络"
-            "比其平均高 {seeds} 个百分点；提升最多的是“{best}”：{most} 个百分点。",
+            "points over their mean; most is gained by {best}: {most} points.",
+            "在 {images:,} 张图像上，同一配方、不同种子的 {side} 个网络一起作答，"
+            "比各自的平均高 {seeds} 个百分点；提升最多的是“{best}”：{most} 个百分点。",
         ).format(
             images=sizes["few"]["images"],
             side=side,
@@ -167,7 +178,8 @@ def run(setting: Setting) -> Findings:
             "All is measured on one test set of {rows:,} images, and the subsets of {count} "
             "networks share members: the bands say how much depends on who is in, not how sure "
             "the gain is.",
-            "以上都在同一个 {rows:,} 张图像的测试集上计算，而且这些子集共有一些网络："
+            "以上都在同一个 {rows:,} 张图像的测试集上计算，"
+            "而且 {count} 个网络的各子集有共同的成员："
             "色带说明结果在多大程度上取决于由谁组成，并不说明提升有多可靠。",
         ).format(rows=sizes["all"]["test_rows"], count=2 * side),
         pictures={
@@ -199,7 +211,8 @@ def run(setting: Setting) -> Findings:
         published=[
             Published(
                 Text(
-                    "gain of {n} in points, {images:,} images", "{n} 个的提升，{images:,} 张图像"
+                    "gain of {n} in points, {images:,} images",
+                    "{n} 个网络的提升（百分点），{images:,} 张图像",
                 ).format(n=side, images=n["images"]),
                 Text("several", "几个百分点"),
                 gains_words(n, side),
@@ -302,7 +315,7 @@ def draw_kinds(ways: Mapping[str, Any], images: int, side: int, language: Langua
             ax,
             Text(
                 "What {side} networks gain over their mean, {n:,} images",
-                "{side} 个网络一起比其平均高多少，{n:,} 张图像",
+                "{side} 个网络一起作答比各自的平均高多少，{n:,} 张图像",
             ).format(side=side, n=images),
             language,
         )

@@ -64,10 +64,10 @@ def run(setting: Setting) -> Findings:
             "times as far away, to {far:.0e}. {still}With lr = 1e-10 it has moved by {moved:.0e} "
             "when it ends. That 0.1 suits this bowl says nothing about others: a step is good or "
             "bad by the product of lr and the curvature.",
-            "取 lr = 0.1，走 {steps} 步到达 {end}：每一步走完剩余路程的五分之一。"
-            "取 lr = 10，每一步都越过最小值，落到 19 倍远处，最远达 {far:.0e}。{still}"
-            "取 lr = 1e-10，结束时只移动了 {moved:.0e}。"
-            "0.1 适合这个碗，并不说明它适合别的函数：步子好不好，要看 lr 与曲率的乘积。",
+            "取 lr = 0.1，走 {steps} 步到达 {end}：每一步走完剩余路程的五分之一。取 lr = 10，"
+            "每一步都越过最低点，落到 19 倍远的地方，最远达 {far:.0e}。{still}取 lr = 1e-10，"
+            "结束时只移动了 {moved:.0e}。0.1 适合这个碗，并不说明它适合别的函数：步子好不好，"
+            "要看 lr 与曲率的乘积。",
         ).format(
             end=at(good[-1]),
             steps=STEPS,
@@ -80,7 +80,7 @@ def run(setting: Setting) -> Findings:
             (
                 "lr",
                 Text("end", "终点"),
-                Text("end by the formula", "按公式的终点"),
+                Text("end by the formula", "按公式算出的终点"),
                 Text("f at the end", "终点处的 f"),
             ),
             [
@@ -181,7 +181,7 @@ def draw_distances(ax: Axes, paths: dict[float, NDArray[np.float64]], language: 
     ax.set(xlim=(0, STEPS), xticks=range(0, STEPS + 1, 5), ylim=(1e-3, 1e28))
     ax.set_yticks([1, 1e6, 1e12, 1e18, 1e24])
     pictures.title(
-        ax, Text("Distance from the minimum", "到最小值的距离"), language, "f = x₀² + x₁²"
+        ax, Text("Distance from the minimum", "到最低点的距离"), language, "f = x₀² + x₁²"
     )
     pictures.label(ax, language, pictures.STEP)
 
@@ -197,8 +197,8 @@ EXPERIMENT = Experiment(
         "To get downhill, take a step against the gradient, look again, and repeat. The learning "
         "rate says how long a step is for a given slope. Too long, and each step lands higher "
         "than it started; too short, and nothing happens in any useful time.",
-        "要下坡，就逆着梯度走一步，再看一次，如此重复。学习率决定同样的坡度下一步走多长。"
-        "太长，每一步都会落到比出发时更高的地方；太短，在可用的时间里什么也不会发生。",
+        "要下坡，就逆着梯度走一步，再看一次，如此重复。学习率决定同样的坡度下一步走多长。太长，"
+        "每一步都会落到比出发时更高的地方；太短，在合理的时间内看不到任何进展。",
     ),
     formula=(r"\mathbf{x}\leftarrow\mathbf{x}-\eta\,\nabla f(\mathbf{x})",),
     code=descend,

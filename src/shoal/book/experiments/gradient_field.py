@@ -61,10 +61,10 @@ def run(setting: Setting) -> Findings:
             "fastest, but that is {mean:.0f}° away from the minimum on average over the "
             "{points} points, and up to {most:.0f}°. So the direction of steepest descent is not "
             "the direction of the minimum.",
-            "差分的误差不超过 {error:.0e}。在圆碗里，箭头指向最小值（最多偏 {round_off:.4f}°），"
-            "离得越远箭头越长，在 ({x:g}, {y:g}) 处达到 {longest:.2f}。在长碗里，箭头仍然指出 f "
-            "下降最快的方向，但在 {points} 个点上平均偏离最小值的方向 {mean:.0f}°，"
-            "最多偏 {most:.0f}°。可见下降最快的方向并不就是最小值的方向。",
+            "差分的误差不超过 {error:.0e}。在圆碗里，箭头指向最低点（最多偏 {round_off:.4f}°），"
+            "离得越远箭头越长，在 ({x:g}, {y:g}) 处达到 {longest:.2f}。在长碗里，"
+            "箭头仍然指出 f 下降最快的方向，但在 {points} 个点上平均偏离最低点的方向 {mean:.0f}°，"
+            "最多偏 {most:.0f}°。可见下降最快的方向并不就是最低点的方向。",
         ).format(
             error=max(of_round["error"], of_long["error"]),
             round_off=of_round["degrees_off_most"],
@@ -80,7 +80,7 @@ def run(setting: Setting) -> Findings:
             (
                 "f",
                 Text("longest arrow", "最长箭头"),
-                Text("off the minimum, mean", "偏离最小值（平均）"),
+                Text("off the minimum, mean", "偏离最低点（平均）"),
                 Text("most", "最大"),
                 Text("error", "差分误差"),
             ),

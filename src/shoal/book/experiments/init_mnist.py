@@ -28,7 +28,7 @@ PUBLISHED = {"0.01": 2.30, "1/√n": 0.38, "He": 0.29}
 """Losses of one batch each at step 1900, in unseeded runs of the textbook's code."""
 AT, AROUND = 1900, 50
 """The step of the published figures, and how far from it batches are taken into the band."""
-FIRST_STEP = Text("Read by the instruments in the first step.", "由内部读数在第一步测得。")
+FIRST_STEP = Text("Read by the instruments in the first step.", "由内部测量在第一步读出。")
 NEVER = Text("never", "从未达到")
 LEARNED = 0.5
 """A loss by which a network clearly has learned something; guessing costs log 10 = 2.303."""
@@ -108,7 +108,7 @@ def run(setting: Setting) -> Findings:
             "书中把标准差 1/√n 称为 Xavier 初始值；在别处 Xavier 指 √(2/(fan in + fan out))，"
             "而 1/√n 属于 LeCun。书中数值是单个小批量的损失，"
             "若落在该步附近我们单个小批量损失的第 2.5 与第 97.5 百分位数之间，便记为“在范围内”。"
-            "书中在学习该小批量之后测，我们在之前测，因此略高。",
+            "书中的数值在学习该小批量之后测得，我们的在学习之前，因此略高。",
         ),
     )
 
@@ -132,7 +132,8 @@ def caption(numbers: Mapping[str, Any], difference: Any) -> Text:
         steps=numbers["steps"],
         small=small,
         stuck=Text(
-            "that of guessing among ten (log 10 = 2.303)", "与十选一瞎猜时一样（log 10 = 2.303）"
+            "that of guessing among ten (log 10 = 2.303)",
+            "与十选一随机猜测时一样（log 10 = 2.303）",
         )
         if stuck
         else Text("it has begun to learn", "它已经开始学习"),
@@ -151,10 +152,10 @@ def caption(numbers: Mapping[str, Any], difference: Any) -> Text:
         "(difference {mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}). This holds for this "
         "depth and step size and for ReLU, and for the first {steps} steps: a longer run or a "
         "larger step size may make up for the start.",
-        "以 He 初始值开始降到 {he:.3f}，以 1/√n 开始降到 {lecun:.3f}；{verdict}"
-        "（差 {mean:+.3f}，95% 置信区间 {low:+.3f} 到 {high:+.3f}）。"
-        "这只说明 ReLU 在这一深度、这一学习率下最初 {steps} 步的情形："
-        "训练更久或学习率更大，也许能弥补起点的差别。",
+        "以 He 初始值开始降到 {he:.3f}，以 1/√n 开始降到 {lecun:.3f}；"
+        "{verdict}（差值 {mean:+.3f}，95 % 置信区间 {low:+.3f} 到 {high:+.3f}）。"
+        "这只说明 ReLU 在这一深度、这一学习率下最初 {steps} 步的情形：训练更久或学习率更大，"
+        "也许能弥补起点的差别。",
     ).format(
         he=he,
         lecun=lecun,
@@ -175,9 +176,9 @@ def inside(numbers: Mapping[str, Any]) -> Text:
         "Read inside, in the first step: from the first hidden layer to the last, what a unit says "
         "about the image (the spread of its output over the batch) becomes {small:.1g} times as "
         "large with weights of 0.01, {lecun:.2g} times with 1/√n and {he:.2g} times with He's.",
-        "从内部读数看（第一步）：从第一个隐藏层到最后一个，单元的输出随图像变化的幅度"
-        "（在小批量上的标准差）变为原来的几倍：标准差 0.01 时 {small:.1g}，"
-        "1/√n 时 {lecun:.2g}，He 时 {he:.2g}。",
+        "从第一步的内部测量看：从第一个隐藏层到最后一个，单元的输出随图像变化的幅度"
+        "（在小批量上的标准差）变为原来的若干倍：标准差 0.01 时为 {small:.1g} 倍，"
+        "1/√n 时为 {lecun:.2g} 倍，He 时为 {he:.2g} 倍。",
     ).format(small=kept["0.01"], lecun=kept["1/√n"], he=kept["He"])
 
 
@@ -189,7 +190,7 @@ def published(numbers: Mapping[str, Any], setting: Setting) -> list[Published]:
         inside = ours["low"] - 0.005 <= figure <= ours["high"] + 0.005  # published to 0.01
         rows.append(
             Published(
-                Text("{arm}, loss of a batch at step {at}", "{arm}，第 {at} 步的批损失").format(
+                Text("{arm}, loss of a batch at step {at}", "{arm}，第 {at} 步的小批量损失").format(
                     arm=ARMS[arm], at=AT
                 ),
                 f"{figure:.2f}",

@@ -14,6 +14,7 @@ import shoal
 from shoal.book import pictures
 from shoal.book.experiment import Experiment, Findings, Published, Setting, Table, in_band
 from shoal.book.text import Language, Text
+from shoal.book.watch import watched
 from shoal.plot.style import LOOKS
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(setting: Setting) -> Findings:
     data = setting.load()
     hidden = setting.work(50, 5)
     net = shoal.mlp([hidden], "sigmoid").bind(data.in_shape, data.outputs)
-    results = [one(net, data, seed) for seed in range(setting.seeds)]
+    results = [one(net, data, seed) for seed in watched(range(setting.seeds), "seeds")]
     count = sum(results[0]["sizes"])
     sizes = [int(np.prod(data.in_shape)), hidden, data.outputs]
     keys = ("mean", "most", "gradient")
@@ -244,9 +245,9 @@ EXPERIMENT = Experiment(
         "is two forward passes each. Backpropagation answers for all weights at once, by going "
         "back through the layers with the chain rule. The slow way is so simple that it can judge "
         "whether the fast one was written right.",
-        "数值微分对每个权重都问一遍：只动它一个，损失变化多少？每个权重要两次前向传播。"
-        "反向传播用链式法则从后往前走一遍各层，就一次回答了所有权重。"
-        "慢的方法十分简单，所以可以用来检验快的方法写得对不对。",
+        "数值微分对每个权重都问一遍：只动它一个，损失变化多少？每个权重需要两次前向传播。"
+        "反向传播用链式法则从后往前走一遍各层，就一次回答了所有权重。慢的方法十分简单，"
+        "所以可以用来检验快的方法写得对不对。",
     ),
     formula=(
         r"\frac{\partial L}{\partial w_i}\approx\frac{L(w+he_i)-L(w-he_i)}{2h}",

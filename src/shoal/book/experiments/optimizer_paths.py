@@ -115,7 +115,7 @@ def run(setting: Setting) -> Findings:
             "that scale each axis by itself; turned by 45°, with rates tuned again, the order is "
             "{askew}. Nor is one smooth valley a network's loss.",
             "用给定的学习率更新 {updates} 次后，f 最低的是 {best}（{best_f:.1e}），"
-            "最高的是 {worst}（{worst_f:.1e}）。起点离最小值 {way:.2f}；"
+            "最高的是 {worst}（{worst_f:.1e}）。起点离最低点 {way:.2f}；"
             "{longest} 走了 {long:.1f}，{shortest} 走了 {short:.1f}。这些学习率是人为挑的，"
             "所以这个次序说明不了什么：若每种规则都取 {n} 个学习率中最好的一个，"
             "f 从低到高的次序是 {order}{same}。这条山谷正好沿着坐标轴，对逐轴缩放的规则有利；"
@@ -223,7 +223,7 @@ EXPERIMENT = Experiment(
     title=Text("How optimizers walk", "优化器怎样走"),
     line=Text(
         "SGD, Momentum, AdaGrad, Adam, Nesterov and RMSprop on x²/20 + y²",
-        "SGD、Momentum、AdaGrad、Adam、Nesterov 和 RMSprop 走在 x²/20 + y² 上",
+        "SGD、Momentum、AdaGrad、Adam、Nesterov 和 RMSprop 在 x²/20 + y² 上怎样走",
     ),
     idea=Text(
         "In a valley that is steep across and gentle along, the gradient points mostly at the "

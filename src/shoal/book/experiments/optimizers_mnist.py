@@ -83,10 +83,10 @@ def run(setting: Setting) -> Findings:
             "step. This range is wide: from batch to batch the loss of one network varies far more "
             "than the means of good optimizers differ, so one batch cannot rank them.",
             "书中数值是单个小批量的损失，而且是在网络用这个小批量学习之后测的；"
-            "我们的在学习之前测，因此略高。"
-            "若它落在该步附近我们单个小批量损失的第 2.5 与第 97.5 百分位数之间，"
-            "便记为“在范围内”。这个范围很宽：同一网络在不同小批量上的损失差别，"
-            "远大于几种好的优化器之间均值的差别，所以凭一个小批量无法给它们排名。",
+            "我们的在学习之前测，因此略高。若它（按书中给出的位数）"
+            "落在该步附近我们单个小批量损失的第 2.5 与第 97.5 百分位数之间，便记为“在范围内”。"
+            "这个范围很宽：同一网络在不同小批量上的损失差别，远大于几种好的优化器之间均值的差别，"
+            "所以凭一个小批量无法给它们排名。",
         ),
     )
 
@@ -133,7 +133,7 @@ def caption(numbers: Mapping[str, Any], pairs: Mapping[tuple[str, str], str]) ->
         if np.isfinite(steps):
             text += Text(
                 "It reached where SGD ended ({sgd:.3f}) in {steps:.0f} steps.",
-                "它只用 {steps:.0f} 步就达到了 SGD 结束时的损失（{sgd:.3f}）。",
+                "它用 {steps:.0f} 步达到了 SGD 结束时的损失（{sgd:.3f}）。",
             ).format(sgd=np.nanmean(ends["SGD"]), steps=steps)
     return text + Text(
         "Each rule has the textbook's step size here, so this ranks these settings, not the rules: "
@@ -172,7 +172,7 @@ def published(numbers: Mapping[str, Any], setting: Setting) -> list[Published]:
         inside = all(within(figure, ours["low"], ours["high"]) for figure in figures)
         rows.append(
             Published(
-                Text("{arm}, loss of a batch at step {at}", "{arm}，第 {at} 步的批损失").format(
+                Text("{arm}, loss of a batch at step {at}", "{arm}，第 {at} 步的小批量损失").format(
                     arm=arm, at=AT
                 ),
                 "–".join(figures),

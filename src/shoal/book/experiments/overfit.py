@@ -103,7 +103,7 @@ def run(setting: Setting) -> Findings:
             Published(
                 Text("epochs until all of them are right", "全部答对所需的轮数"),
                 Text("about 100", "约 100"),
-                spread(whole, ".0f", Text("never", "从未")),
+                spread(whole, ".0f", Text("never", "从未达到")),
                 in_band(float(np.median(whole)), 50, 150, setting),  # NaN is in no band
             ),
             Published(
@@ -137,7 +137,7 @@ def when_all_right(whole: Sequence[float]) -> Text:
     return Text(
         "{n} of {all} have all their training images right at some time, first after {first} "
         "epochs.",
-        "{all} 个网络中有 {n} 个曾把训练图像全部答对，首次是在第 {first} 轮。",
+        "{all} 个网络中有 {n} 个曾把训练图像全部答对，各自首次做到是在第 {first} 轮。",
     ).format(n=len(found), all=len(whole), first=span(found))
 
 
@@ -152,7 +152,8 @@ def what_the_loss_says(lowest: Sequence[float], least: Values, end: Values) -> T
     return Text(
         "The test loss is lowest after {at} epochs and then rises by {risen:.0f} % to the end: "
         "the networks become ever surer of their wrong answers.",
-        "测试损失在第 {at} 轮最低，此后到结束回升了 {risen:.0f}%：网络对答错的图像越来越有把握。",
+        "测试损失在第 {at} 轮最低，此后到结束回升了 {risen:.0f} %："
+        "网络对自己的错误答案越来越有把握。",
     ).format(at=span(lowest), risen=100 * risen)
 
 

@@ -66,14 +66,13 @@ def run(setting: Setting) -> Findings:
             "on a grid and {random_1} at random; if both do, {grid_2} and {random_2}. So random "
             "is {better_1} where one matters and {better_2} where both do; which of these holds "
             "for a network must be measured.",
-            "在 1e-4 到 1 之间按线性尺度抽取学习率，{top:.0%} 大于 0.1，只有 {low:.2%} 小于 0.001；"
+            "在 1e-4 到 1 之间按线性尺度抽取学习率，{top:.0%} 大于 0.1，{low:.2%} 小于 0.001；"
             "按对数尺度则{each}。在 0.9 到 0.999 之间抽取 β，按线性尺度有 {slow:.0%} 小于 0.99，"
-            "按 1 - β 的对数尺度有 {log_slow:.0%}。"
-            "假如最佳学习率落在每个数量级的可能相同，那么 {trials} 次中最近的一次离它平均 "
-            "{linear} 个数量级（线性），或 {log} 个（对数）。"
+            "按 1 - β 的对数尺度有 {log_slow:.0%}。假如最佳学习率落在每个数量级的可能相同，"
+            "那么 {trials} 次中最近的一次离它平均 {linear} 个数量级（线性），或 {log} 个（对数）。"
             "在正方形里取 {n} 个点，网格对每个数只试了 {side} 个值，随机取点则试了 {n} 个。"
-            "假如只有一个数重要，最近的一个与最佳值的距离占范围的 {grid_1}（网格）或 "
-            "{random_1}（随机）；假如两个都重要，则为 {grid_2} 或 {random_2}。"
+            "假如只有一个数重要，最近的一个与最佳值的距离占范围的 {grid_1}（网格）"
+            "或 {random_1}（随机）；假如两个都重要，则为 {grid_2} 或 {random_2}。"
             "可见只有一个重要时随机{better_1}，两个都重要时随机{better_2}；"
             "对一个网络来说属于哪种情形，要靠测量。",
         ).format(
@@ -307,9 +306,10 @@ EXPERIMENT = Experiment(
         "draw its logarithm. With β it is the distance from 1 that counts, as the average reaches "
         "back over 1/(1 - β) steps. And where few of many hyperparameters matter, a grid repeats "
         "the same few values of those, while random points try a new one each time.",
-        "学习率起作用的是比例：从 0.001 到 0.002 与从 0.1 到 0.2 一样多，所以应当抽取它的对数。"
-        "对 β 而言，要紧的是它离 1 有多远，因为平均所及的大约是 1/(1 - β) 步。"
-        "而且许多超参数中往往只有少数重要，网格对它们总是重复那几个值，随机取点则每次都试一个新值。",
+        "学习率按比例起作用：从 0.001 到 0.002 与从 0.1 到 0.2 是同样大的变化，"
+        "所以应当对它的对数抽样。对 β 而言，要紧的是它离 1 有多远，"
+        "因为滑动平均大约涵盖 1/(1 - β) 步。而且许多超参数中往往只有少数重要，"
+        "网格对它们总是重复那几个值，随机取点则每次都试一个新值。",
     ),
     formula=(
         r"\eta=10^{\,u},\ u\sim U(-4,0)",

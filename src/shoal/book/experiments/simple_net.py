@@ -104,10 +104,13 @@ def run(setting: Setting) -> Findings:
                 row(Text("scores", "得分"), book.scores, total=False),
                 row(Text("probabilities", "概率"), book.p),
                 *(
-                    row(Text(f"dW, row {i}, {en}", f"dW 第 {i} 行（{zh}）"), dw[i])
-                    for dw, en, zh in (
-                        (book.backprop, "backprop", "反向传播"),
-                        (book.differences, "differences", "数值微分"),
+                    row(
+                        Text("dW, row {i}, {way}", "dW 第 {i} 行（{way}）").format(i=i, way=way),
+                        dw[i],
+                    )
+                    for dw, way in (
+                        (book.backprop, Text("backprop", "反向传播")),
+                        (book.differences, Text("differences", "数值微分")),
                     )
                     for i in range(2)
                 ),
@@ -115,19 +118,19 @@ def run(setting: Setting) -> Findings:
         ),
         published=[
             Published(
-                Text("loss with the book's W", "用书中 W 的损失"),
+                Text("loss with the book's W", "取书中 W 时的损失"),
                 repr(BOOKS_LOSS),
                 repr(book.loss),
                 abs(book.loss - BOOKS_LOSS) < 1e-7,
             ),
             Published(
-                Text("dW with the book's W, row 0", "用书中 W 的 dW 第 0 行"),
+                Text("dW with the book's W, row 0", "取书中 W 时 dW 的第 0 行"),
                 written(BOOKS_DW[0]),
                 written(book.backprop[0]),
                 bool(np.abs(book.backprop[0] - BOOKS_DW[0]).max() < 1e-7),
             ),
             Published(
-                Text("dW with the book's W, row 1", "用书中 W 的 dW 第 1 行"),
+                Text("dW with the book's W, row 1", "取书中 W 时 dW 的第 1 行"),
                 written(BOOKS_DW[1]),
                 written(book.backprop[1]),
                 bool(np.abs(book.backprop[1] - BOOKS_DW[1]).max() < 1e-7),

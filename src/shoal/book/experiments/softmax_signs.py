@@ -39,8 +39,9 @@ def train(data: shoal.Dataset, epochs: int, seeds: int) -> shoal.Trainer:
     """Two hidden layers of 25 and 12 units, and softmax, until all training images are right."""
     recipe = shoal.Recipe(shoal.mlp([25, 12]), shoal.Adam(lr=0.0001), init="xavier", batch_size=32)
     return shoal.Trainer(
-        recipe, data, epochs=epochs, seeds=seeds, evaluate_every=EVERY, callbacks=[AllRight()]
-    ).run()
+        recipe, data, epochs=epochs, seeds=seeds, evaluate_every=EVERY,
+        callbacks=[AllRight(), shoal.Progress()],
+    ).run()  # fmt: skip
 
 
 def run(setting: Setting) -> Findings:
@@ -59,7 +60,8 @@ def run(setting: Setting) -> Findings:
     rows = len(data.test)
     return Findings(
         numbers=numbers,
-        caption=why_ended(done, epochs, train_end)
+        caption=whose(setting)
+        + why_ended(done, epochs, train_end)
         + Text(
             "Of the training images they then have {train} right, of the {rows} test images {test} "
             "(from seed to seed {span}). One test accuracy on so few images is uncertain by about "
@@ -111,6 +113,16 @@ def measured(trainer: shoal.Trainer) -> dict[str, Any]:
     }
 
 
+def whose(setting: Setting) -> Text:
+    """That it is not about hand signs, if it is not."""
+    if setting.data == "mnist":
+        return Text("", "")
+    return Text(
+        "These are scikit-learn's small digits, taken in place of the hand signs.",
+        "这里用 scikit-learn 自带的小幅手写数字代替了手势照片。",
+    )
+
+
 def why_ended(done: int, most: int, right: Values) -> Text:
     """Why training ended when it did."""
     if (right == 1).all():
@@ -142,7 +154,7 @@ def draw(numbers: Mapping[str, Any], rows: int, language: Language) -> Figure:
         foot = pictures.SEED_BAND.format(n=len(numbers["cost"])) + Text(
             "Cost: mean cross-entropy of the batches of an epoch, each before its update. {rows} "
             "test images.",
-            "代价：一轮中各批次在更新前的平均交叉熵。测试图像 {rows} 张。",
+            "代价：一轮中各小批量在更新前的交叉熵的平均。测试图像 {rows} 张。",
         ).format(rows=rows)
         pictures.footnote(figure, foot, language)
     return figure

@@ -90,7 +90,7 @@ def run(setting: Setting) -> Findings:
             "epoch. A published figure counts as inside where one more run of ours would end with "
             "95 % probability.",
             "小批量有放回地抽取，与书中一致，比较的也是同一轮结束时的数值。"
-            "若书中数值落在“再做一次训练时有 95% 概率落入”的区间内，便记为“在范围内”。",
+            "若书中数值落在“再做一次训练时有 95 % 概率落入”的区间内，便记为“在范围内”。",
         ),
     )
 
@@ -106,9 +106,9 @@ def caption(numbers: Mapping[str, Any]) -> Text:
         "and {gap_r} points more. This compares the two at one learning rate and one spread of the "
         "first weights, not at the best of each.",
         "训练 {epochs:.0f} 轮后，sigmoid 网络在测试集上的准确率为 {sigmoid}，ReLU 网络为 {relu}；"
-        "与 sigmoid 相比，用 ReLU 时{change}。"
-        "两者的训练准确率分别比测试准确率高 {gap_s} 和 {gap_r} 个百分点。"
-        "这里两者用的是同一学习率和同一初始值标准差，比的不是各自调到最佳后的水平。",
+        "与 sigmoid 相比，用 ReLU 时{change}。两者的训练准确率分别比测试准确率高 {gap_s} 和 "
+        "{gap_r} 个百分点。这里两者用的是同一学习率和同一初始权重标准差，"
+        "比的不是各自调到最佳后的水平。",
     ).format(
         epochs=numbers["epoch"][-1],
         sigmoid=percent(np.mean(numbers["sigmoid_test"])),

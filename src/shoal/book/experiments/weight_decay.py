@@ -54,9 +54,9 @@ def run(setting: Setting) -> Findings:
             "With λ = {λ}, after {epochs:.0f} epochs and compared seed by seed, {against} Training "
             "accuracy ends at {train} instead of {whole}. One λ says nothing about others: a "
             "smaller one leaves more of the gap, and may do better on the test images.",
-            "取 λ = {λ}，训练 {epochs:.0f} 轮后按种子逐一比较：{against}"
-            "训练准确率最终为 {train}，而不加衰减时为 {whole}。"
-            "一个 λ 的结果不能说明别的 λ：较小的 λ 保留更多差距，在测试图像上却可能更好。",
+            "取 λ = {λ}，训练 {epochs:.0f} 轮后按种子逐一比较：{against}训练准确率最终为 {train}，"
+            "而不衰减时为 {whole}。一个 λ 的结果不能说明别的 λ：较小的 λ 保留更多差距，"
+            "在测试图像上却可能更好。",
         ).format(
             λ=DECAY,
             epochs=decay["epoch"][-1],
@@ -80,7 +80,7 @@ def run(setting: Setting) -> Findings:
             'The published figures are of one unseeded run at one epoch; "inside" means where one '
             "more run of ours would be with 95 % probability at one of the last {epochs} epochs.",
             "书中数值来自一次未固定种子的运行的某一轮；“在范围内”指我们再运行一次，"
-            "在最后 {epochs} 轮中的某一轮有 95% 概率落入的区间。",
+            "在最后 {epochs} 轮中的某一轮有 95 % 概率落入的区间。",
         ).format(epochs=EVERY * LAST),
     )
 

@@ -89,7 +89,7 @@ def run(setting: Setting) -> Findings:
                 Text("test accuracy, end", "测试准确率（结束时）"),
                 Text("units apart", "单元间的差别"),
                 Text("distinct units of 100", "100 个单元中不同的个数"),
-                Text("outputs apart, read inside", "输出间的差别（内部读数）"),
+                Text("outputs apart, read inside", "输出间的差别（内部测量）"),
             ),
             [
                 (
@@ -111,9 +111,9 @@ def run(setting: Setting) -> Findings:
             "apart: what the instruments read last, the spread of a layer's outputs from unit to "
             "unit, largest over layers and seeds.",
             "“单元间的差别”指同一隐藏层中两个单元在同一输入权重上的最大差，除以该层最大的权重。"
-            "若计算没有误差，凡是相等的起点这里都是 0。但计算机分块计算矩阵乘积，"
-            "不同块中的单元，最后一位的舍入可能不同。"
-            "“输出间的差别”是内部读数最后一次测得的同一层各单元输出之间的标准差，取各层各种子中最大的。",
+            "若计算没有误差，凡是相等的起点这里都是 0。但计算机分块计算矩阵乘积，不同块中的单元，"
+            "最后一位的舍入可能不同。“输出间的差别”指内部测量最后一次读出的"
+            "同一层各单元输出之间的标准差，取各层、各种子中的最大值。",
         ),
     )
 
@@ -183,8 +183,8 @@ def caption(numbers: Mapping[str, Any]) -> Text:
     stuck = [arm for arm in EQUAL if (abs(ends[arm] - GUESSING) < 0.02).all()]
     if stuck:
         text += Text(
-            "Started at {arms}, it stays at {loss:.3f}, the loss of guessing among ten.",
-            "从 {arms} 开始，损失停在 {loss:.3f}，与十选一瞎猜相同。",
+            "Started at {arms}, it ends at {loss:.3f}, the loss of guessing among ten.",
+            "从 {arms} 开始，损失停在 {loss:.3f}，与十选一随机猜测相同。",
         ).format(arms=listed(stuck), loss=np.mean([ends[arm] for arm in stuck]))
     for arm in EQUAL:
         if arm not in stuck:
@@ -201,13 +201,13 @@ def caption(numbers: Mapping[str, Any]) -> Text:
         text += Text(
             "In every equal start the 100 units of a hidden layer are still the same to the last "
             "bit.",
-            "凡是从相等的权重开始，同一隐藏层的 100 个单元到最后一位都仍然相同。",
+            "凡是权重从相等的值开始的网络，同一隐藏层的 100 个单元仍然逐位相同。",
         )
     elif rounded < ROUNDING:
         text += Text(
             "From every equal start the 100 units of a hidden layer are still the same, up to "
             "rounding: they differ by {share:.0e} of the largest weight at most.",
-            "凡是从相等的权重开始，同一隐藏层的 100 个单元除舍入误差外仍然相同："
+            "凡是权重从相等的值开始的网络，同一隐藏层的 100 个单元除舍入误差外仍然相同："
             "差别至多为最大权重的 {share:.0e}。",
         ).format(share=rounded)
     else:
@@ -224,9 +224,9 @@ def caption(numbers: Mapping[str, Any]) -> Text:
         "ones. So the network does what one with a single unit in each hidden layer could do. "
         "Other starts than equal ones break the tie; that they must be large is not shown here.",
         "最后一层中，各类别有各自的目标，因而得到各自的权重（从 0.01 开始："
-        "相差最大权重的 {classes:.2f} 倍），"
-        "但它前面的每个单元得到的权重都相同。于是整个网络只相当于每个隐藏层只有一个单元。"
-        "只要起点不相等，就能打破这种对称；这里并未说明权重必须很大。",
+        "相差最大权重的 {classes:.2f} 倍），但对前面的各个单元来说，这些权重都相同。"
+        "于是整个网络的能力只相当于每个隐藏层只有一个单元。只要起点不相等，就能打破这种对称；"
+        "这里并未说明权重必须很大。",
     ).format(classes=classes)
 
 
@@ -240,7 +240,7 @@ def one_start(arm: str, ends: NDArray[np.float64], tests: NDArray[np.float64]) -
         ).format(arm=arm, lost=lost, seeds=len(ends))
     return Text(
         "Started at {arm}, it comes to {loss:.3f}, with {accuracy} right.",
-        "从 {arm} 开始，损失到 {loss:.3f}，测试准确率为 {accuracy}。",
+        "从 {arm} 开始，损失最终为 {loss:.3f}，测试准确率为 {accuracy}。",
     ).format(arm=arm, loss=ends.mean(), accuracy=percent(float(tests.mean())))
 
 
@@ -257,7 +257,7 @@ def draw(losses: Mapping[str, NDArray[np.float64]], language: Language) -> Figur
         ax.text(
             0.99 * ax.get_xlim()[1],
             GUESSING + 0.04,
-            Text("guessing among ten: log 10", "十选一瞎猜：log 10")[language],
+            Text("guessing among ten: log 10", "十选一随机猜测：log 10")[language],
             ha="right",
             va="bottom",
             fontsize=8,

@@ -42,15 +42,32 @@ class OptunaSampler:
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         optuna.logging.set_verbosity(level)
         self._trials: dict[int, Any] = {}  # by the number that Told has: both count what is asked
+        self._before = 0
         self._worst = math.inf
 
     def ask(self, count: int) -> list[Values]:
         asked = []
         for _ in range(count):
             trial = self._study.ask()
-            self._trials[trial.number] = trial
+            self._trials[trial.number - self._before] = trial
             asked.append(self.space.sample(partial(suggest, trial)))
         return asked
+
+    def learn(self, results: Sequence[Told]) -> None:
+        """Know trials of another study, before any is asked for."""
+        from optuna.trial import TrialState, create_trial
+
+        finite = [t.score for t in results if math.isfinite(t.score)]
+        self._worst = min([self._worst, *finite])
+        self._before = len(results)
+        known = math.isfinite(self._worst)
+        state = TrialState.COMPLETE if known else TrialState.FAIL
+        for told in results:
+            score = max(told.score, self._worst) if known else None
+            params, ranges = encoded(self.space, told.values)
+            self._study.add_trial(
+                create_trial(state=state, value=score, params=params, distributions=ranges)
+            )
 
     def tell(self, results: Sequence[Told]) -> None:
         """A diverged trial counts as bad as the worst that came through."""
@@ -83,6 +100,33 @@ def suggest(trial: Any, dimension: Dimension) -> Any:
         low, high = distribution.low, distribution.high
         return trial.suggest_int(dimension.path, low, high, log=distribution.log)
     return distribution.value(trial.suggest_float(dimension.path, 0.0, 1.0))
+
+
+def encoded(space: Space, values: Values) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and distributions of Optuna, as `suggest` would have them for these values."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    params: dict[str, Any] = {}
+    ranges: dict[str, Any] = {}
+    for path, value in values.items():
+        distribution = space[path].distribution
+        if isinstance(distribution, Choice):
+            ranges[path] = CategoricalDistribution(
+                [repr(option) for option in distribution.options]
+            )
+            params[path] = repr(value)
+        elif isinstance(distribution, IntRange):
+            low, high = distribution.low, distribution.high
+            ranges[path] = IntDistribution(low, high, log=distribution.log)
+            params[path] = value
+        else:
+            ranges[path] = FloatDistribution(0.0, 1.0)
+            params[path] = min(max(distribution.place(value), 0.0), 1.0)
+    return params, ranges
 
 
 def tpe(space: Space, seed: int = 0) -> OptunaSampler:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from shoal.distributions import Choice, Distribution, LogUniform, OneMinusLogUniform
 from shoal.errors import ShoalError, check_number
@@ -16,8 +17,11 @@ from shoal.rng import generator
 from shoal.search.samplers.sampler import Told
 from shoal.search.space import Dimension, Space, Values
 
-EDGE = 0.1
-"""Best trials whose middle lies in the outermost tenth of a range make it grow."""
+EDGE = 0.2
+"""Best trials whose middle lies in the outermost fifth of a range make it move there, or grow.
+
+Where scores rise up to the edge, the middle of the best fifth lies in the outermost tenth or so.
+"""
 LEAST = 0.02
 """No range becomes narrower than this share of the first one."""
 
@@ -92,6 +96,10 @@ class NarrowingSampler:
             lambda d: value_at(d.distribution, ranges[d.path].at(draws[d.path]))
         )
 
+    def learn(self, results: Sequence[Told]) -> None:
+        """Begin in the ranges that the best trials of another study suggest."""
+        self.ranges[-1] = self._next(results)
+
     def tell(self, results: Sequence[Told]) -> None:
         """Learn when a round is complete: trials end in another order than they were asked."""
         for told in results:
@@ -114,7 +122,7 @@ class NarrowingSampler:
         places = [dimension.distribution.place(told.values[dimension.path]) for told in having]
         if len(places) < 2 or isinstance(dimension.distribution, Choice):
             return now
-        middle = sorted(places)[len(places) // 2]
+        middle = median(places)
         # as far as trials were allowed or have been
         least, most = min(0.0, now.low, *places), max(1.0, now.high, *places)
         moved = now.moved_to(middle)

@@ -3,7 +3,9 @@
 Anything with these two methods is a sampler; `shoal.search(..., sampler=mine)` takes it. A sampler
 is asked for whole batches, because a shoal trains whole batches. One that learns is asked for the
 next batch when it was told of the last; an attribute `batch` may say for how many trials at once
-(`BATCH` otherwise). `batch = None` says that it learns nothing, and can be asked at any time.
+(`BATCH` otherwise). `batch = None` says that it learns nothing, and can be asked at any time. A
+method `learn(results)` lets it know trials of another study before it is asked for its first
+(`shoal.search(past=...)`).
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ from __future__ import annotations
 from shoal.errors import ShoalError, unknown
 from shoal.search.strategies.full import Full
 from shoal.search.strategies.halving import Halving, Hyperband
+from shoal.search.strategies.pbt import PBT
 from shoal.search.strategies.strategy import Bracket, Strategy
 
 __all__ = [
+    "PBT",
     "STRATEGIES",
     "Bracket",
     "Full",
@@ -17,10 +19,11 @@ __all__ = [
     "make_strategy",
 ]
 
-STRATEGIES: dict[str, type[Full | Halving | Hyperband]] = {
+STRATEGIES: dict[str, type[Full | Halving | Hyperband | PBT]] = {
     "halving": Halving,
     "hyperband": Hyperband,
     "full": Full,
+    "pbt": PBT,
 }
 """By the names that `shoal.search(strategy=...)` takes."""
 

@@ -1,0 +1,190 @@
+"""dask.distributed as an executor: other machines, and workers that come and go.
+
+The data travels once to every worker, over the cluster's own network; tasks carry rows alone. A
+worker that dies takes nothing with it that cannot be done again: dask gives its tasks to others,
+and data that was lost with the last worker that had it is sent anew.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from shoal.engine.chunk import Result, Task
+from shoal.errors import ShoalError
+
+PARTS = ("train", "valid", "test")
+SAME = ("shoal", "numpy")
+"""Packages that must be of one version everywhere, or numbers would depend on who trains whom."""
+ATTEMPTS = 5
+"""How often a round is tried that workers died under."""
+
+
+def is_dask(executor: Executor | None) -> bool:
+    """Whether an executor is one of dask.distributed (which need not be installed to know)."""
+    return type(executor).__module__.partition(".")[0] == "distributed"
+
+
+@dataclass
+class Parcel:
+    """The data as it travels: plain arrays."""
+
+    parts: dict[str, tuple[Any, Any]]
+    task: str
+    target_scale: Any
+
+    @classmethod
+    def of(cls, data: Any) -> Parcel:
+        """Pack a dataset."""
+        parts = {name: (getattr(data, name).x, getattr(data, name).y) for name in PARTS}
+        scale = data.target_scale if data.task == "regression" else None
+        return cls(parts, data.task, scale)
+
+    def get(self) -> Any:
+        """Something with the parts of the dataset; what came over a network may lie anywhere."""
+        parts = {
+            name: _Part(*(np.require(array, requirements=["A"]) for array in arrays))
+            for name, arrays in self.parts.items()
+        }
+        return SimpleNamespace(**parts, task=self.task, target_scale=self.target_scale)
+
+
+@dataclass(frozen=True)
+class _Part:
+    x: Any
+    y: Any
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class OnTheWay:
+    """Stands for the data in a task until it meets the parcel on a worker."""
+
+    def get(self) -> Any:
+        """Nothing: `train_there` puts the parcel in its place."""
+        raise AssertionError
+
+
+def train_there(task: Task, parcel: Parcel) -> Result:
+    """On a worker: train a chunk on the data that lies there."""
+    from shoal.engine.executor import train_elsewhere
+
+    return train_elsewhere(replace(task, data=parcel))
+
+
+_SENT: WeakKeyDictionary[Any, WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
+
+
+class DaskWorkers:
+    """The workers of a cluster.
+
+    Args:
+        executor: `Client(...).get_executor()`.
+        data: the dataset.
+
+    Raises:
+        ShoalError: a worker lacks shoal, or has another version of it or of NumPy.
+    """
+
+    def __init__(self, executor: Any, data: Any) -> None:
+        self.executor, self.client, self.data = executor, executor._client, data
+        sent = _SENT.setdefault(self.client, WeakKeyDictionary())
+        if data not in sent:
+            check_versions(self.client)
+            self.send()
+
+    @property
+    def count(self) -> int:
+        """Threads of all workers."""
+        threads: dict[str, int] = self.client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def send(self) -> None:
+        """Send the data to every worker there is; others ask them for it.
+
+        Raises:
+            ShoalError: there is no worker, and none came.
+        """
+        try:
+            [parcel] = self.client.scatter([Parcel.of(self.data)], broadcast=True, hash=False)
+        except TimeoutError:
+            raise ShoalError("the cluster has no workers; start some, and resume") from None
+        if type(self.client.cluster).__name__ == "LocalCluster":
+            self.client.run(leave_interrupts_to_us)
+        _SENT[self.client][self.data] = parcel
+
+    def run(self, tasks: list[Task], order: list[int]) -> list[Result]:
+        """Do all tasks; results in the order of the tasks.
+
+        Raises:
+            ShoalError: workers died under a task again and again.
+        """
+        done: dict[int, Result] = {}
+        for _ in range(ATTEMPTS):
+            futures = {i: self._submit(tasks[i]) for i in order if i not in done}
+            wait_for(futures.values())
+            lost = False
+            for i, future in futures.items():
+                try:
+                    done[i] = future.result()
+                except CancelledError:
+                    lost = True
+            if not lost:
+                return [done[i] for i in range(len(tasks))]
+            self.send()  # the last worker that had the data is gone
+        raise ShoalError(
+            f"workers of executor={type(self.executor).__name__} died {ATTEMPTS} times over the "
+            "same work, for lack of memory perhaps; give more, and resume from the last checkpoint"
+        )
+
+    def _submit(self, task: Task) -> Future[Result]:
+        import dask.config
+
+        # rows are large for a task of dask, and it would say so every time
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            parcel = _SENT[self.client][self.data]
+            future: Future[Result] = self.executor.submit(train_there, task, parcel, pure=False)
+            return future
+
+
+def leave_interrupts_to_us() -> None:
+    """On a worker: a terminal sends Ctrl-C to all of us; how to end is the trainer's to decide."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if multiprocessing.parent_process() is not None and in_main_thread:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def check_versions(client: Any) -> None:
+    """Require that every worker and the scheduler have what we have.
+
+    Raises:
+        ShoalError: one lacks a package, or has another version.
+    """
+    from importlib import metadata
+
+    for package in SAME:
+        ours = metadata.version(package)
+        found = client.run(metadata.version, package, on_error="return")
+        if not found:
+            raise ShoalError("the cluster has no workers; start some, or wait for them")
+        for address, version in found.items():
+            if isinstance(version, Exception):
+                raise ShoalError(
+                    f"the worker at {address} lacks {package}; install {package} {ours}"
+                )
+            if version != ours:
+                raise ShoalError(
+                    f"the worker at {address} has {package} {version}, here it is {ours}: numbers "
+                    "would differ; install the same everywhere"
+                )
