@@ -68,11 +68,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _command(arguments: Sequence[str] | None) -> str:
     """What to type to make this run again."""
-    settings = [
-        f"{name}={os.environ[name]}"
-        for name in ("SHOAL_DATA", "OPENBLAS_CORETYPE")
-        if name in os.environ
-    ]
+    kernels = os.environ.get("OPENBLAS_CORETYPE")
+    settings = [] if kernels is None else [f"OPENBLAS_CORETYPE={kernels}"]
     given = sys.argv[1:] if arguments is None else arguments
     return shlex.join([*settings, "python", "-m", "benchmarks", *given])
 

@@ -21,6 +21,7 @@ from shoal.book.claims import CLAIMS
 from shoal.book.claims_page import write_claims
 from shoal.book.claims_run import Answered, put_to_test
 from shoal.book.claims_run import save as save_claim
+from shoal.book.claims_show import findings_table
 from shoal.book.experiments import EXPERIMENTS
 from shoal.book.page import write_book
 from shoal.book.run import Done, picture_name, run, save
@@ -30,6 +31,7 @@ from shoal.cli.book import default_data
 from shoal.cli.compare import DEFAULT_STEPS
 from shoal.comparison.recipes_file import default_recipes
 from shoal.engine.checkpoint import write_whole
+from shoal.plot.axes import capital
 from shoal.plot.figure import encode
 
 ROOT = Path(__file__).parents[1]
@@ -105,18 +107,23 @@ def book_page(done: list[Done]) -> str:
         *markdown(overview(done)),
     ]
     for each in done:
-        experiment, findings = each.experiment, each.findings
-        lines += ["", f"## {experiment.title.en}", "", experiment.idea.en, ""]
-        lines += [f"`{each.command}` ({each.seconds:.0f} s)", ""]
-        for key, draw in findings.pictures.items():
-            name = f"{picture_name(experiment.name, key)}.png"
-            write_whole(IMAGES / "book" / name, encode(draw("en"), "png", DPI))
-            lines += [f"![{experiment.title.en}](images/book/{name})", ""]
-        lines += [findings.caption.en, ""]
-        for table in (findings.table, findings.published and published_table(findings.published)):
-            lines += [*markdown(table), ""] if table else []
-        lines += [findings.remark.en, ""] if findings.remark else []
+        lines += ["", *section(each)]
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
+
+
+def section(done: Done) -> list[str]:
+    """One experiment of the book."""
+    experiment, findings = done.experiment, done.findings
+    lines = [f"## {experiment.title.en}", "", experiment.idea.en, ""]
+    lines += [f"`{done.command}` ({done.seconds:.0f} s)", ""]
+    for key, draw in findings.pictures.items():
+        name = f"{picture_name(experiment.name, key)}.png"
+        write_whole(IMAGES / "book" / name, encode(draw("en"), "png", DPI))
+        lines += [f"![{experiment.title.en}](images/book/{name})", ""]
+    lines += [findings.caption.en, ""]
+    for table in (findings.table, findings.published and published_table(findings.published)):
+        lines += [*markdown(table), ""] if table else []
+    return [*lines, findings.remark.en, ""] if findings.remark else lines
 
 
 def overview(done: list[Done]) -> Table:
@@ -167,7 +174,8 @@ def claims_page(answered: list[Answered]) -> str:
     for each in answered:
         claim, judged = each.claim, each.judged
         lines += ["", f"## {claim.number}. {claim.statement.en}", "", claim.question.en, ""]
-        lines += [f"**{judged.answer.en}.** {judged.words.en}", ""]
+        lines += [f"**{capital(judged.answer.en)}.** {judged.words.en}", ""]
+        lines += [*markdown(findings_table(judged.findings)), ""]
         for key, draw in each.pictures.items():
             name = f"{picture_name(claim.name, key)}.png"
             write_whole(IMAGES / "claims" / name, encode(draw("en"), "png", DPI))

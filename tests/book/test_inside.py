@@ -38,5 +38,5 @@ def test_the_experiments_use_them(quick):
     assert (small[:, -1] / small[:, 0] < 0.01).all()  # 0.01 · √(100/2) ≈ 0.07 in each layer
     assert (he[:, -1] / he[:, 0] > 0.3).all()
     apart = quick("zero-init").findings.numbers["outputs_apart"]
-    assert apart["0"].max() == 0
-    assert apart["He"].min() > 0.01
+    assert max(apart[arm].max() for arm in ("0", "0.01", "0.5")) < 0.001
+    assert apart["He"].min() > 0.1

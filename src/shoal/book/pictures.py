@@ -118,8 +118,17 @@ def legend(axes: Axes, **how: Any) -> None:
 
 
 def legend_above(figure: Figure, axes: Axes, columns: int = 4) -> None:
-    """One legend for all axes of a figure, above them, where it covers nothing."""
+    """One legend for all axes of a figure, above them, where it covers nothing.
+
+    It has so many columns at most, fewer where the figure is too narrow for them.
+    """
+    from shoal.plot.legend import INCH_PER_CHARACTER, INCH_PER_SAMPLE
+
     handles, names = axes.get_legend_handles_labels()
+    # a Chinese character is about twice as wide as a Latin one
+    widths = [sum(1 + (ord(c) > 0x2E7F) for c in str(name)) for name in names]
+    widest = max(widths, default=1) * INCH_PER_CHARACTER + INCH_PER_SAMPLE
+    columns = max(1, min(columns, int(figure.get_figwidth() / widest)))
     figure.legend(
         handles, names, loc="outside upper left", ncols=columns, handlelength=2.2, borderaxespad=0.4
     )

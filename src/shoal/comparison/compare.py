@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shoal.comparison.metrics import Metric, choose_metric
 from shoal.comparison.result import Comparison, machine_facts
@@ -15,6 +14,9 @@ from shoal.data import PARTS, Dataset
 from shoal.engine import Callback, Progress, Recipe, Trainer
 from shoal.engine.member import make_members, seed_list
 from shoal.errors import ShoalError, check_number
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 def compare(

@@ -8,12 +8,9 @@ takes its name only when the checksum is right: a failure leaves nothing behind.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import sys
-import tempfile
-import textwrap
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,6 +96,8 @@ def download(file: DataFile, mirrors: Sequence[str], folder: Path) -> tuple[byte
     Raises:
         ShoalError: if the folder cannot be written, or every mirror failed, with each one's reason.
     """
+    import tempfile
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, made = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
@@ -134,6 +133,8 @@ class _Unusable(Exception):
 
 def _uncompressed(path: Path, file: DataFile) -> bytes:
     """The bytes of a plain or gzipped file, if they are the right ones."""
+    import gzip
+
     try:
         raw = path.read_bytes()
         if raw[:2] == b"\x1f\x8b":
@@ -155,6 +156,8 @@ def _uncompressed(path: Path, file: DataFile) -> bytes:
 
 def _get(url: str, path: Path, name: str) -> None:
     """Download to `path`, with a progress bar if someone is watching."""
+    import textwrap
+
     import pooch
 
     bar = _Bar(name) if sys.stderr.isatty() else None

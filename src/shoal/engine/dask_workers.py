@@ -7,20 +7,20 @@ and data that was lost with the last worker that had it is sent anew.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
-from concurrent.futures import CancelledError, Executor, Future
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from shoal.engine.chunk import Result, Task
 from shoal.errors import ShoalError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 PARTS = ("train", "valid", "test")
 SAME = ("shoal", "numpy")
@@ -130,10 +130,12 @@ class DaskWorkers:
         Raises:
             ShoalError: workers died under a task again and again.
         """
+        from concurrent.futures import CancelledError, wait
+
         done: dict[int, Result] = {}
         for _ in range(ATTEMPTS):
             futures = {i: self._submit(tasks[i]) for i in order if i not in done}
-            wait_for(futures.values())
+            wait(futures.values())
             lost = False
             for i, future in futures.items():
                 try:
@@ -160,6 +162,8 @@ class DaskWorkers:
 
 def leave_interrupts_to_us() -> None:
     """On a worker: a terminal sends Ctrl-C to all of us; how to end is the trainer's to decide."""
+    import multiprocessing
+
     in_main_thread = threading.current_thread() is threading.main_thread()
     if multiprocessing.parent_process() is not None and in_main_thread:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import (
-    BrokenExecutor,
-    Executor,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-)
-from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
@@ -29,6 +20,9 @@ from numpy.typing import NDArray
 from shoal.engine.chunk import DataSource, Result, Task, train
 from shoal.engine.dask_workers import DaskWorkers, OnTheWay, is_dask, leave_interrupts_to_us
 from shoal.errors import ShoalError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 CACHE_BYTES = 4 * 2**20
 """Parameters and activations of a chunk that stay near a core; measured flat from 2 to 8 MiB."""
@@ -146,6 +140,9 @@ def on_disk(data: Any) -> OnDisk:
     with _WRITING:
         written = _WRITTEN.get(data)
         if written is None or not Path(written.folder).exists():  # somebody may tidy up
+            import shutil
+            import tempfile
+
             folder = tempfile.mkdtemp(prefix="shoal-data-")
             finalize(data, shutil.rmtree, folder, ignore_errors=True)
             _WRITTEN[data] = written = OnDisk.write(data, folder)
@@ -195,6 +192,8 @@ class Workers:
     """
 
     def __init__(self, data: Any, threads: int | None, executor: Executor | None) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         keep_freed_memory()
         # a pool knows how many workers it has; other executors do not say
         pool = getattr(executor, "_max_workers", None)
@@ -225,6 +224,8 @@ class Workers:
         Raises:
             ShoalError: the executor broke. No result is lost that was there before.
         """
+        from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, wait
+
         # the longest first, so that no thread is left with a long one at the end
         order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
         # worker processes have a BLAS of their own, and see to it themselves
@@ -234,7 +235,7 @@ class Workers:
                 if self._dask is not None:
                     return self._dask.run(tasks, order)
                 futures = {i: self.executor.submit(self._run, tasks[i]) for i in order}
-                wait_for(futures.values())
+                wait(futures.values())
                 return [futures[i].result() for i in range(len(tasks))]
             except Exception as error:
                 name = f"executor={type(self.executor).__name__}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +66,8 @@ class Networks:
             params = [{k: v[of_some] for k, v in layer.items()} for layer in group.params]
             with np.errstate(all="ignore"):  # a diverged network says what it can
                 outputs[group.place[of_some], rows] = outputs_of(group.program, params, x[rows])
+
+        from concurrent.futures import ThreadPoolExecutor
 
         with one_blas_thread():
             if len(jobs) == 1:

@@ -145,6 +145,9 @@ class Recipe:
         if not isinstance(plain, Mapping):
             raise ShoalError(f"{where}={plain!r} must be a table with network and optimizer")
         values = dict(plain)
+        for key in values:
+            if key not in _names(cls):
+                raise unknown(f"key in {where}:", key, _names(cls))
         for key in ("network", "optimizer"):
             if key not in values:
                 raise ShoalError(f"{where}: {key} is missing; known keys: {', '.join(_names(cls))}")

@@ -11,7 +11,6 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -35,6 +34,7 @@ from shoal.rng import generator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor
 
     from shoal.data import Dataset
 
@@ -129,7 +129,7 @@ class Trainer:
                 check_number(name, value, least=1, whole=True)
         check_number("checkpoint_seconds", checkpoint_seconds, least=0)
         watched = check_instruments(instruments)
-        if executor is not None and not isinstance(executor, Executor):
+        if executor is not None and not _is_executor(executor):
             hint = "; give client.get_executor()" if hasattr(executor, "get_executor") else ""
             raise ShoalError(f"executor={executor!r} must be a concurrent.futures executor{hint}")
         for callback in callbacks:
@@ -440,6 +440,12 @@ class Trainer:
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
+
+
+def _is_executor(value: object) -> bool:
+    from concurrent.futures import Executor
+
+    return isinstance(value, Executor)
 
 
 def _groups(members: Sequence[Member], data: Dataset) -> dict[Program, list[int]]:

@@ -14,9 +14,8 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +30,9 @@ from shoal.search.space import Space, Values
 from shoal.search.store import Store
 from shoal.search.strategies import Bracket
 from shoal.search.trial import Trial
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 LUCKY = 0.3
 """For each trial that passes a rung, so many are drawn from the others: curves may cross.

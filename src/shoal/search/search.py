@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shoal.comparison.compare import compare
 from shoal.comparison.metrics import Metric, choose_metric
@@ -29,6 +28,9 @@ from shoal.search.space import Space
 from shoal.search.store import Store
 from shoal.search.strategies import PBT, Strategy, make_strategy
 from shoal.search.study import Study, finalists_of, rungs_of_log
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 MEMORY = 2**30
 """Bytes of weights and slots in training at once, unless a capacity is given."""

@@ -94,7 +94,7 @@ def test_the_caption_names_a_start_that_learns_and_one_that_diverges(quick):
     caption = experiment.caption(numbers)["en"]
     assert "Started at 0.01, it comes to 1.750" in caption
     assert "Started at 0.5, 1 of 2 diverged" in caption
-    assert "Started at 0, it stays" in caption
+    assert "Started at 0, it ends at" in caption
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

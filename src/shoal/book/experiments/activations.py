@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import shoal
 from shoal.book import pictures
 from shoal.book.experiment import Experiment, Findings, Published, Setting, Table
+from shoal.book.seeds import one_run
 from shoal.book.text import Language, Text
 from shoal.plot.style import LOOKS, Look
 
@@ -188,7 +189,7 @@ def spread_in(numbers: Numbers, name: str, rule: str, layer: int) -> float:
 def published(numbers: Numbers, name: str, rule: str, what: str, figure: float) -> Published:
     """A published figure of layer 5 beside ours: mean, and lowest to highest of the seeds."""
     ours = numbers[name][rule][what][:, -1]
-    low, high = one_more(ours)
+    low, high = one_run(ours)
     where = Text(f"{NAMES[name]}, {rule}: ", f"{NAMES[name]}，{rule}：")
     return Published(
         Text(where.en + MEASURES[what].en, where.zh + MEASURES[what].zh),
@@ -196,22 +197,6 @@ def published(numbers: Numbers, name: str, rule: str, what: str, figure: float) 
         f"{ours.mean():.2g} ({ours.min():.2g}–{ours.max():.2g})",
         low <= figure <= high if len(ours) > 1 else None,
     )
-
-
-def one_more(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The 95 % interval for one more value of the same kind: mean ± t s √(1 + 1/n).
-
-    >>> low, high = one_more(np.array([1.0, 2.0, 3.0]))
-    >>> round(low, 2), round(high, 2)
-    (-2.97, 6.97)
-    """
-    from scipy.stats import t
-
-    n = len(values)
-    if n < 2:
-        return -np.inf, np.inf
-    half = t.ppf(0.975, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
-    return float(values.mean() - half), float(values.mean() + half)
 
 
 def table(numbers: Numbers) -> Table:

@@ -203,7 +203,7 @@ def draw(losses: Mapping[str, NDArray[np.float64]], language: Language) -> Figur
         ax.set_ylim(0, 1)
         ax.set_xlim(0, 1.01 * max(values.shape[1] for values in losses.values()))
         pictures.label(ax, language, pictures.STEP, WAY)
-        pictures.legend_above(figure, ax, columns=6)
+        pictures.legend_above(figure, ax, columns=3)
         seeds = len(next(iter(losses.values())))
         pictures.footnote(figure, pictures.SEED_BAND.format(n=seeds), language)
     return figure
