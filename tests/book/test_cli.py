@@ -164,3 +164,14 @@ def test_hand_signs_of_digits_say_so(quick):
     caption = quick("softmax-signs").findings.caption
     assert "in place of the hand signs" in caption["en"]
     assert "代替了手势" in caption["zh"]
+
+
+def test_without_a_chinese_font_labels_stay_english_and_a_line_says_so(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr("shoal.plot.figure.can_draw", lambda text: False)
+    assert main(["book", "derivative", "--lang", "zh", "--out", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "no font of this machine has Chinese characters" in err
+    assert "用差分求斜率" in out  # words stay Chinese
+    assert "tangent at x = 5" in (tmp_path / "derivative.svg").read_text("utf-8")
