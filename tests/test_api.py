@@ -62,10 +62,13 @@ def fresh(code: str) -> str:
     return done.stdout.strip()
 
 
-def test_import_takes_less_than_three_tenths_of_a_second():
+def test_import_takes_less_than_three_tenths_of_a_second(monkeypatch, tmp_path):
     # processor time: what else the machine does is not our import's fault
     code = "import time; t = time.process_time(); import shoal; print(time.process_time() - t)"
-    fresh(code)  # the first one may have to compile
+    # what was compiled once is kept, as it is for users
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path))
+    fresh(code)  # compiles
     assert min(float(fresh(code)) for _ in range(7)) < 0.3  # noise only adds
 
 
