@@ -27,8 +27,8 @@ from shoal.book.page import write_book
 from shoal.book.run import Done, picture_name, run, save
 from shoal.book.show import published_table
 from shoal.book.text import say
-from shoal.cli.book import default_data
 from shoal.cli.compare import DEFAULT_STEPS
+from shoal.cli.options import default_data
 from shoal.comparison.recipes_file import default_recipes
 from shoal.engine.checkpoint import write_whole
 from shoal.plot.axes import capital

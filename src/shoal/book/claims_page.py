@@ -9,7 +9,8 @@ from typing import Any
 from shoal.book.claims_run import Answered
 from shoal.book.claims_show import findings_table
 from shoal.book.experiment import Cell, Table
-from shoal.book.page import QUICK, WORDS, embed, source, words_of
+from shoal.book.page import QUICK, WORDS, embed, words_of
+from shoal.book.snippet import snippet
 from shoal.book.text import Language, Text
 from shoal.engine.checkpoint import write_whole
 from shoal.report.page import template
@@ -121,6 +122,6 @@ def _section(tested: Answered, language: Language) -> dict[str, Any]:
             )
             for key, draw in tested.pictures.items()
         ],
-        "code": source(claim.code),
+        "code": snippet(claim.code),
         "command": f"{tested.command}  # {seconds}",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,10 +13,9 @@ import shoal
 from shoal.book.claims.claim import MIN_SEEDS, Claim, Judged
 from shoal.book.claims.forest import draw_forest
 from shoal.book.experiment import Draw, Setting
-from shoal.book.run import KINDS, command, label_language, picture_name, plain
+from shoal.book.run import command, plain, save_files
 from shoal.book.text import Language
 from shoal.comparison.result import machine_facts
-from shoal.engine.checkpoint import write_whole
 from shoal.engine.trainer import whole_runs
 from shoal.errors import ShoalError
 
@@ -121,15 +119,6 @@ def save(
     Raises:
         ShoalError: the folder cannot be written.
     """
-    from shoal.plot.figure import encode
-
-    name = tested.claim.name
-    text = json.dumps(to_dict(tested), indent=2, ensure_ascii=False)
-    files = {folder / f"{name}.json": text.encode()}
-    for key, draw in tested.pictures.items():
-        figure = draw(label_language(language))
-        stem = picture_name(name, key, language if len(languages) > 1 else None)
-        files |= {folder / f"{stem}.{kind}": encode(figure, kind) for kind in KINDS}
-    for path, content in files.items():
-        write_whole(path, content)
-    return list(files)
+    return save_files(
+        tested.claim.name, to_dict(tested), tested.pictures, folder, language, languages
+    )

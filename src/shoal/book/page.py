@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ WORDS = {
     "contents": Text("Contents", "目录"),
     "code": Text("The code that makes it", "所用代码"),
     "published": Text("Published figures and ours", "书中数值与本次结果"),
-    "again": Text("Again", "重新运行"),
     "made": Text("How it was made", "运行环境"),
     "seconds": Text("{seconds:.0f} s", "{seconds:.0f} 秒"),
 }
@@ -98,7 +97,7 @@ def _chapter(done: Done, language: Language) -> dict[str, Any]:
         "published": words_of(
             published_table(findings.published) if findings.published else None, language
         ),
-        "code": source(experiment.code),
+        "code": snippet(experiment.code),
         "command": f"{done.command}  # {seconds}",
     }
 
@@ -112,11 +111,6 @@ def embed(draw: Draw, key: str, title: Text, description: Text, language: Langua
     svg = inline(figure, key.strip("-"), title[language], description[language])
     width = REM_PER_INCH * figure.get_figwidth()
     return Markup(f'<div class="pictures" style="max-width: {width:.1f}rem">{svg}</div>')
-
-
-def source(code: Callable[..., Any]) -> str:
-    """The source of a function as it stands in its file, with what it needs to run alone."""
-    return snippet(code)
 
 
 def words_of(table: Table | None, language: Language) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import shoal
-from shoal.book.experiment import Experiment, Findings, Setting
+from shoal.book.experiment import Draw, Experiment, Findings, Setting
 from shoal.book.text import Language, Text
 from shoal.comparison.result import machine_facts
 from shoal.engine.checkpoint import write_whole
@@ -118,12 +118,25 @@ def save(
     Raises:
         ShoalError: the folder cannot be written.
     """
+    return save_files(
+        done.experiment.name, to_dict(done), done.findings.pictures, folder, language, languages
+    )
+
+
+def save_files(
+    name: str,
+    facts: Mapping[str, Any],
+    pictures: Mapping[str, Draw],
+    folder: Path,
+    language: Language,
+    languages: Sequence[Language],
+) -> list[Path]:
+    """What `save` does, for an experiment or a claim of that name."""
     from shoal.plot.figure import encode
 
-    name = done.experiment.name
-    text = json.dumps(to_dict(done), indent=2, ensure_ascii=False)
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
     files = {folder / f"{name}.json": text.encode()}
-    for key, draw in done.findings.pictures.items():
+    for key, draw in pictures.items():
         figure = draw(label_language(language))
         stem = picture_name(name, key, language if len(languages) > 1 else None)
         files |= {folder / f"{stem}.{kind}": encode(figure, kind) for kind in KINDS}

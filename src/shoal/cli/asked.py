@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,16 @@ def read_asked(folder: Path, verb: str = "compare") -> dict[str, Any]:
     return asked
 
 
-def refuse_run(folder: Path) -> None:
-    """Require that a folder holds no run yet."""
-    if (folder / ASKED).exists():
+def default_folder(data: str) -> Path:
+    """Where a run on some data goes that was not told where: runs/DATE-TIME-DATA."""
+    return Path(time.strftime(f"runs/%Y%m%d-%H%M%S-{Path(data).name.split('.')[0]}"))
+
+
+def refuse_taken(folder: Path, *, resume: bool) -> None:
+    """Require that a folder is no file, and holds no run yet unless that one is resumed."""
+    if folder.is_file():
+        raise ShoalError(f"--out={folder} is a file; give a folder")
+    if not resume and (folder / ASKED).exists():
         raise ShoalError(
             f"--out={folder} holds a run; go on with it by --resume {folder}, or give another"
         )

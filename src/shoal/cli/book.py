@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-import shoal
-from shoal.cli.options import AsJson, note
+from shoal.cli.options import AsJson, at_hand, default_data, note
 from shoal.errors import ShoalError, check_choice, check_number
 
 if TYPE_CHECKING:
@@ -134,16 +133,6 @@ def parse_setting(data: str | None, seeds: int | None, quick: bool) -> Setting:
     if seeds is not None:
         check_number("--seeds", seeds, least=1, whole=True)
     return Setting(data or default_data(), seeds or 1, quick)
-
-
-def default_data() -> str:
-    """MNIST if it is at hand, else digits."""
-    return "mnist" if at_hand("mnist") else "digits"
-
-
-def at_hand(name: str) -> bool:
-    """Whether a data set is on this machine."""
-    return any(entry.name == name and entry.at_hand for entry in shoal.available())
 
 
 def parse_languages(text: str) -> list[Language]:

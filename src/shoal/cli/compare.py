@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import shoal
-from shoal.cli.asked import claim, forget, read_asked, refuse_run, write_asked
+from shoal.cli.asked import claim, default_folder, forget, read_asked, refuse_taken, write_asked
 from shoal.cli.options import (
     INTERRUPTED,
     AsJson,
@@ -103,7 +102,7 @@ def compare(
             raise ShoalError(f"give --steps={steps} or --epochs={epochs}, not both")
         name = default_data() if data is None else data
         command = ["shoal", *context.obj, *(["--data", name] if data is None else [])]
-        folder = Path(out or time.strftime(f"runs/%Y%m%d-%H%M%S-{Path(name).name.split('.')[0]}"))
+        folder = Path(out) if out else default_folder(name)
         asked = {
             "data": [anywhere(name), target, task, test_file and anywhere(test_file), drop or []],
             "recipes": _recipes_text(recipes),
@@ -138,10 +137,8 @@ def _compare(
     """Run what was asked for in a folder, and write the results into it."""
     from shoal.comparison.recipes_file import parse_recipes
 
-    if not (resume or unique):
-        refuse_run(folder)
-    if folder.is_file() and not unique:
-        raise ShoalError(f"--out={folder} is a file; give a folder")
+    if not unique:
+        refuse_taken(folder, resume=resume)
     file = parse_recipes(asked["recipes"], asked["where"])
     tune = {**(file.tune or {}), **dict(_tune_option(text) for text in asked["tune"])}
     dataset = load_data(*asked["data"])

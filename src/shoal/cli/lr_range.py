@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import shoal
-from shoal.cli.asked import claim
-from shoal.cli.book import default_data
-from shoal.cli.options import AsJson, Data, Drop, Target, Task, TestFile, load_data, note, to_json
+from shoal.cli.asked import claim, default_folder
+from shoal.cli.options import (
+    AsJson,
+    Data,
+    Drop,
+    Target,
+    Task,
+    TestFile,
+    default_data,
+    load_data,
+    note,
+    to_json,
+)
 from shoal.errors import ShoalError
 
 PICTURE = "lr-range.png"
@@ -69,7 +78,7 @@ def lr_range(
         threads=threads,
         progress=False if as_json else None,
     )
-    folder = _folder(out, Path(name).name.split(".")[0])
+    folder = Path(out) if out else claim(default_folder(name))
     write_whole(folder / RESULT, to_json(found.to_dict()).encode())
     found.plot(folder / PICTURE)
     if as_json:
@@ -78,11 +87,6 @@ def lr_range(
     write_whole(folder / BEST, f"{found.best.to_toml()}\n".encode())  # says so if there is none
     if not as_json:
         print(found)
-
-
-def _folder(out: str | None, name: str) -> Path:
-    """The folder asked for, or one that nobody has."""
-    return Path(out) if out else claim(Path(time.strftime(f"runs/%Y%m%d-%H%M%S-{name}")))
 
 
 def _recipe(path: str | None) -> shoal.Recipe:

@@ -126,8 +126,13 @@ def anywhere(name: str) -> str:
 
 
 def default_data() -> str:
-    """The data set that is taken when none is named."""
-    return "mnist" if any(e.name == "mnist" and e.at_hand for e in shoal.available()) else "digits"
+    """MNIST if it is at hand, else digits."""
+    return "mnist" if at_hand("mnist") else "digits"
+
+
+def at_hand(name: str) -> bool:
+    """Whether a data set is on this machine."""
+    return any(entry.name == name and entry.at_hand for entry in shoal.available())
 
 
 def to_json(value: Any) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import shoal
-from shoal.cli.asked import claim, forget, read_asked, refuse_run, write_asked
+from shoal.cli.asked import claim, default_folder, forget, read_asked, refuse_taken, write_asked
 from shoal.cli.options import (
     INTERRUPTED,
     AsJson,
@@ -94,7 +93,7 @@ def search(
             raise ShoalError(f"give --steps={steps} or --epochs={epochs}, not both")
         name = default_data() if data is None else data
         command = ["shoal", *context.obj, *(["--data", name] if data is None else [])]
-        folder = Path(out or time.strftime(f"runs/%Y%m%d-%H%M%S-{Path(name).name.split('.')[0]}"))
+        folder = Path(out) if out else default_folder(name)
         asked = {
             "data": [anywhere(name), target, task, test_file and anywhere(test_file), drop or []],
             "space": _space_text(space),
@@ -129,10 +128,8 @@ def _search(
     """Run what was asked for in a folder, and write the results into it."""
     from shoal.search.space_file import parse_space
 
-    if not (resume or unique):
-        refuse_run(folder)
-    if folder.is_file() and not unique:
-        raise ShoalError(f"--out={folder} is a file; give a folder")
+    if not unique:
+        refuse_taken(folder, resume=resume)
     space = parse_space(asked["space"], asked["where"])
     dataset = load_data(*asked["data"])
     new = unique or not folder.exists()

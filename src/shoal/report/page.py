@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,10 +49,19 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
     Raises:
         ShoalError: another ending, or a file that cannot be written.
     """
+    return save_page(path, lambda: render(comparison))
+
+
+def save_page(path: str | Path, text: Callable[[], str]) -> Path:
+    """Write a page whose text is made when the path is known to be one of a page.
+
+    Raises:
+        ShoalError: another ending, or a file that cannot be written.
+    """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ShoalError(f"a report is an HTML file; {path} must end in .html")
-    write_whole(path, render(comparison).encode())
+    write_whole(path, text().encode())
     return path
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from shoal.comparison.words import signed
-from shoal.engine.checkpoint import write_whole
-from shoal.errors import ShoalError, counted
+from shoal.errors import counted
 from shoal.plot.axes import capital
 from shoal.plot.best_so_far import best_so_far_note
 from shoal.plot.importance import importance_note
@@ -21,7 +20,7 @@ from shoal.plot.study import KINDS, drawable
 from shoal.plot.study_axes import drawn, left_out_note
 from shoal.report.again import data_lines
 from shoal.report.cells import aligned
-from shoal.report.page import template
+from shoal.report.page import save_page, template
 from shoal.report.svg import inline, style_variables
 from shoal.search import words
 from shoal.search.ranking import rows_judged
@@ -65,11 +64,7 @@ def write_study(study: Study, path: str | Path) -> Path:
     Raises:
         ShoalError: another ending, or a file that cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ShoalError(f"a report is an HTML file; {path} must end in .html")
-    write_whole(path, render_study(study).encode())
-    return path
+    return save_page(path, lambda: render_study(study))
 
 
 def render_study(study: Study) -> str:
