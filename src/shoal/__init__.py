@@ -1,5 +1,8 @@
 """Shoal trains a whole shoal of neural networks at once and says which way of training is best."""
 
+import importlib as _importlib
+import typing as _typing
+
 from shoal.comparison import (
     Comparison,
     compare,
@@ -56,19 +59,34 @@ from shoal.optim import (
     StepDecay,
     WarmUp,
 )
-from shoal.search import (
-    PBT,
-    Full,
-    Halving,
-    Hyperband,
-    LrRange,
-    Past,
-    Study,
-    lr_range,
-    search,
-)
+
+if _typing.TYPE_CHECKING:
+    from shoal.study.lr_range import LrRange, lr_range
+    from shoal.study.past import Past
+    from shoal.study.result import Study
+    from shoal.study.search import search
+    from shoal.study.strategies import PBT, Full, Halving, Hyperband
 
 __version__ = "0.1.0"
+
+_LATER = dict.fromkeys(
+    ["PBT", "Full", "Halving", "Hyperband", "LrRange", "Past", "Study", "lr_range", "search"],
+    "shoal.study",
+)
+"""Names that are imported when they are asked for, and from where: `import shoal` stays quick."""
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(_importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "GELU",

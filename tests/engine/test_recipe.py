@@ -492,7 +492,7 @@ def test_a_recipe_is_a_frozen_value():
     assert len({recipe, Recipe(mlp([3]), SGD()), Recipe(mlp([3]), SGD(lr=0.1))}) == 2
 
 
-# Distributions (recipes of every kind with them in any place: tests/search/test_space.py)
+# Distributions (recipes of every kind with them in any place: tests/study/test_space.py)
 
 
 def test_toml_of_a_search_space_looks_like_this():

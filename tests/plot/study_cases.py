@@ -8,10 +8,10 @@ import numpy as np
 
 import shoal
 from shoal.comparison import Metric
-from shoal.search import Halving, Study, Trial
-from shoal.search.runner import Plan
-from shoal.search.space import Space
-from shoal.search.study import Rung
+from shoal.study import Halving, Study, Trial
+from shoal.study.result import Rung
+from shoal.study.runner import Plan
+from shoal.study.space import Space
 
 WAVE = 100
 BUDGET = 18

@@ -126,7 +126,7 @@ def _search(
     folder: Path, asked: dict[str, Any], *, resume: bool, unique: bool, as_json: bool, **how: Any
 ) -> int:
     """Run what was asked for in a folder, and write the results into it."""
-    from shoal.search.space_file import parse_space
+    from shoal.study.space_file import parse_space
 
     if not unique:
         refuse_taken(folder, resume=resume)
@@ -187,6 +187,6 @@ def _clear(folder: Path) -> None:
 
 def _space_text(path: str | None) -> str:
     """The text of a file with a space, or of the default one."""
-    from shoal.search.space_file import default_space, read_space
+    from shoal.study.space_file import default_space, read_space
 
     return default_space() if path is None else read_space(path)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shoal.search import Study
+    from shoal.study import Study
 
 MOST = 400
 """Judgings that are drawn as dots."""

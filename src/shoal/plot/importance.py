@@ -12,8 +12,8 @@ from shoal.plot.style import INK, LOOKS, MUTED, OTHER, plain, short_names
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from shoal.search import Study
-    from shoal.search.importance import Importance
+    from shoal.study import Study
+    from shoal.study.importance import Importance
 
 BARS = 10
 PAIRS = 4
@@ -32,7 +32,7 @@ def plot_importance(study: Study, path: str | Path | None = None, *, bare: bool 
         ShoalError: too few trials, or a file that cannot be written.
     """
     from shoal.plot import figure as figures
-    from shoal.search.importance import LEAST
+    from shoal.study.importance import LEAST
 
     figures.check_path(path)
     found = study.importance
@@ -79,7 +79,7 @@ def plot_importance(study: Study, path: str | Path | None = None, *, bare: bool 
 
 def importance_note(found: Importance) -> str:
     """What shares and lines are, and whether to believe them."""
-    from shoal.search.words import NOTHING_EXPLAINED
+    from shoal.study.words import NOTHING_EXPLAINED
 
     text = (
         "Bars: main effects, each weighted by how often the dimension exists; grey: two dimensions "

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shoal.search import Study
-    from shoal.search.space import Dimension
+    from shoal.study import Study
+    from shoal.study.space import Dimension
 
 PANELS = 12
 """At most; of more dimensions those that matter most."""

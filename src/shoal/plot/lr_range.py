@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shoal.search.lr_range import LrRange
+    from shoal.study.lr_range import LrRange
 
 TOP = 1.4
 """The picture ends at so many times the loss before training: what lies above has broken."""

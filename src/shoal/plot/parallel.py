@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shoal.search import Study
+    from shoal.study import Study
 
 AXES = 7
 LINES = 400

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from shoal.search import Study
+    from shoal.study import Study
 
 MAPS = 4
 """At most."""

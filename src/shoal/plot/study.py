@@ -16,8 +16,8 @@ from shoal.plot.phase import phase_pairs, plot_phase
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from shoal.search import Study
-    from shoal.search.space import Dimension
+    from shoal.study import Study
+    from shoal.study.space import Dimension
 
 KINDS: dict[str, Callable[..., Figure]] = {
     "progress": plot_best_so_far,

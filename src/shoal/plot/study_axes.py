@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
 
-    from shoal.search import Study, Trial
-    from shoal.search.space import Dimension
+    from shoal.study import Study, Trial
+    from shoal.study.space import Dimension
 
 MOST = 1500
 """Trials that are drawn; more would be a blot, and a file of many megabytes."""
@@ -70,7 +70,7 @@ class Drawn:
 def drawn(study: Study, most: int = MOST) -> Drawn:
     """Choose the trials to draw: all; of very many the best fifth of `most` and a sample."""
     from shoal.rng import generator
-    from shoal.search.words import score_of
+    from shoal.study.words import score_of
 
     trials = study.trials
     if len(trials) > most:

@@ -22,11 +22,11 @@ from shoal.report.again import data_lines
 from shoal.report.cells import aligned
 from shoal.report.page import save_page, template
 from shoal.report.svg import inline, style_variables
-from shoal.search import words
-from shoal.search.ranking import rows_judged
+from shoal.study import words
+from shoal.study.ranking import rows_judged
 
 if TYPE_CHECKING:
-    from shoal.search import Study
+    from shoal.study import Study
 
 OPEN_ROWS = 15
 """A longer table of trials is folded."""

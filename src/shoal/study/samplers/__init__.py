@@ -1,0 +1,50 @@
+"""Samplers: what to try next. A new one is one small file and one line in `SAMPLERS`."""
+
+from __future__ import annotations
+
+from shoal.errors import ShoalError, unknown
+from shoal.study.samplers.bayesian import OptunaSampler, gp, tpe
+from shoal.study.samplers.grid import GridSampler
+from shoal.study.samplers.narrowing import NarrowingSampler
+from shoal.study.samplers.random import RandomSampler
+from shoal.study.samplers.sampler import BATCH, MakeSampler, Sampler, Told
+from shoal.study.samplers.sobol import SobolSampler
+from shoal.study.space import Space
+
+__all__ = [
+    "BATCH",
+    "SAMPLERS",
+    "GridSampler",
+    "NarrowingSampler",
+    "OptunaSampler",
+    "RandomSampler",
+    "Sampler",
+    "SobolSampler",
+    "Told",
+    "make_sampler",
+]
+
+SAMPLERS: dict[str, MakeSampler] = {
+    "random": RandomSampler,
+    "grid": GridSampler,
+    "sobol": SobolSampler,
+    "tpe": tpe,
+    "gp": gp,
+    "narrowing": NarrowingSampler,
+}
+"""By the names that `shoal.search(sampler=...)` takes."""
+
+
+def make_sampler(sampler: str | Sampler, space: Space, seed: int) -> Sampler:
+    """A sampler by its name, or the user's own.
+
+    Raises:
+        ShoalError: no such name, or something without `ask` and `tell`.
+    """
+    if isinstance(sampler, str):
+        if sampler not in SAMPLERS:
+            raise unknown("sampler", sampler, SAMPLERS)
+        return SAMPLERS[sampler](space, seed)
+    if not isinstance(sampler, Sampler):
+        raise ShoalError(f"sampler={sampler!r} must have the methods ask(count) and tell(results)")
+    return sampler
