@@ -34,13 +34,22 @@ def test_every_public_name_exists_and_says_what_it_is(name):
         assert not silent
 
 
-def test_public_names_are_listed_once_and_in_order():
-    assert len(set(shoal.__all__)) == len(shoal.__all__)
-    for name in shoal.__all__:
-        getattr(shoal, name)  # some are imported only now
-    offered = {name for name, thing in vars(shoal).items() if not name.startswith("_")
-               and not inspect.ismodule(thing)}  # fmt: skip
-    assert offered == set(shoal.__all__)
+def test_names_that_types_see_are_those_that_are_there():
+    stub = ast.parse((SOURCE / "__init__.pyi").read_text("utf-8"))
+    (listed,) = [
+        ast.literal_eval(node.value)
+        for node in stub.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
+    ]
+    assert listed == sorted(set(listed), key=listed.index)
+    assert set(listed) == set(shoal.__all__)
+
+
+def test_rooms_are_attributes_and_not_bound_by_a_star():
+    assert fresh("import shoal; print(shoal.nn.Affine.__name__)") == "Affine"
+    assert (
+        fresh("from shoal import *; print('data' in globals(), 'mlp' in globals())") == "False True"
+    )
 
 
 def test_the_version_is_that_of_the_installation():
@@ -81,7 +90,8 @@ HEAVY = (
 
 
 def test_import_loads_nothing_that_is_only_needed_later():
-    loaded = fresh("import sys, shoal; print(*sys.modules)").split()
+    names = "shoal.compare, shoal.Trainer, shoal.load, shoal.mlp, shoal.Adam"
+    loaded = fresh(f"import sys, shoal; {names}; print(*sys.modules)").split()
     assert not {name.split(".")[0] for name in loaded} & set(HEAVY)
     assert not [name for name in loaded if name.startswith(("shoal.plot", "shoal.report"))]
     assert "shoal.cli" not in loaded
