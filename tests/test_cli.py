@@ -560,6 +560,21 @@ MISTAKES = {
 }  # fmt: skip
 
 
+def test_a_reader_who_has_seen_enough_gets_no_traceback():
+    shell = f"{sys.executable} -c 'from shoal.cli import run; run()' data; echo $? >&2"
+    done = subprocess.run(
+        ["bash", "-c", f"({shell}) | true"], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == "1\n"
+
+
+def test_a_name_that_the_system_refuses_is_one_line(run):
+    status, out, error = run("data", "a" * 300 + ".csv")
+    assert (status, out) == (2, "")
+    assert error.startswith("shoal: the system says: File name too long (aaa")
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_and_status_2_and_leaves_nothing_behind(run, home, mistake):
     prepare, arguments, text = MISTAKES[mistake]

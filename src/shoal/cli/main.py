@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         status = app(given, prog_name="shoal", standalone_mode=False, obj=given)
+        sys.stdout.flush()
     except ShoalError as error:
         return _fail(str(error))
     except usage_error as error:
@@ -63,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{' '.join(message.split()).rstrip('.')} (see shoal --help)")
     except MemoryError:
         return _fail("not enough memory; take narrower networks, or fewer arms and seeds at a time")
+    except BrokenPipeError:  # `shoal … | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        return 1
+    except OSError as error:  # a path that is too long, a full disk, a folder of somebody else
+        where = f" ({str(error.filename)[:80]})" if error.filename else ""
+        return _fail(f"the system says: {error.strerror or error}{where}; give another path")
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return status if isinstance(status, int) else 0
