@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from shoal.book.claims import CLAIMS
 from shoal.book.experiments import EXPERIMENTS
 from shoal.book.experiments.derivative import PUBLISHED, slope
 from shoal.book.experiments.simple_net import BOOKS_LOSS, BOOKS_W
+from shoal.book.searches import book_space
 from shoal.book.snippet import _globals, snippet
 
 SHOWN = {f"shoal book {name}": each.code for name, each in EXPERIMENTS.items()}
@@ -57,3 +59,18 @@ def test_pasted_it_gives_the_published_figures():
     exec(snippet(EXPERIMENTS["gradient-descent"].code), names)
     end = names["descend"](lambda x: float((x**2).sum()), 0.1)[-1]
     assert end == pytest.approx(np.array([-0.0346, 0.0461]), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_files_of_the_book_share_stands_there_once(name):
+    lines = snippet(SHOWN[name]).splitlines()
+    assert not [line for line in lines if line.startswith("from shoal.book")]
+    defined = [line for line in lines if re.match(r"def |class |[A-Z_, ]+ = ", line)]
+    assert len(set(defined)) == len(defined)
+
+
+def test_the_space_that_searches_share_is_shown_and_works():
+    names: dict = {}
+    exec(snippet(EXPERIMENTS["narrowing"].code), names)
+    assert names["book_space"]() == book_space()
+    assert names["LR"] == (1e-6, 1e-2)

@@ -7,7 +7,8 @@ import ast
 import builtins
 import dis
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from types import CodeType
 from typing import Any
 
@@ -18,8 +19,9 @@ LOADS = {"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"}
 def snippet(code: Callable[..., Any]) -> str:
     """The source of a function, below the imports, constants and helpers of its file that it uses.
 
-    All stands as in the file; only what nothing here uses is left out. Names that occur in type
-    annotations alone are not looked up: a line at the top leaves annotations unevaluated.
+    All stands as in the file; only what nothing here uses is left out. What comes from another file
+    of the book stands there too, in place of its import. Names that occur in type annotations alone
+    are not looked up: a line at the top leaves annotations unevaluated.
 
     >>> from shoal.book.experiments.derivative import slope
     >>> print(snippet(slope).partition("def")[0].strip())
@@ -29,29 +31,47 @@ def snippet(code: Callable[..., Any]) -> str:
     """
     module = inspect.getmodule(code)
     assert module is not None
-    text = inspect.getsource(module)
-    nodes = {name: node for node in ast.parse(text).body for name in _defines(node)}
+    texts = {module.__name__: inspect.getsource(module)}
+    nodes = _nodes(module.__name__, texts)
     wanted, found = [code.__name__], set[str]()
     while wanted:
         name = wanted.pop()
         if name in nodes and name not in found:
+            other = _shared(nodes[name][1])
+            if other:
+                texts.setdefault(other, inspect.getsource(import_module(other)))
+                theirs = _nodes(other, texts)
+                nodes = theirs | nodes | {name: theirs[name]}
             found.add(name)
-            if not isinstance(nodes[name], ast.Import | ast.ImportFrom):
-                wanted.extend(_uses(nodes[name]))
-    pieces: dict[int, str] = {}
+            if not isinstance(nodes[name][1], ast.Import | ast.ImportFrom):
+                wanted.extend(_uses(nodes[name][1]))
+    pieces: dict[tuple[int, int], str] = {}
+    files = list(texts)
     for name in found:
-        node = nodes[name]
-        pieces[_first_line(node)] = _piece(node, found, text)
-    parts = [pieces[line] for line in sorted(pieces)]
+        file, node = nodes[name]
+        pieces[-files.index(file), _first_line(node)] = _piece(node, found, texts[file])
+    parts = [pieces[place] for place in sorted(pieces)]
     imports = [part for part in parts if part.startswith(("import ", "from "))]
-    theirs = [part for part in imports if "shoal" not in part]
+    others = [part for part in imports if "shoal" not in part]
     ours = [part for part in imports if "shoal" in part]
     plain = [part for part in parts if part not in imports and not _is_block(part)]
     blocks = [part for part in parts if part not in imports and _is_block(part)]
     known = found | set(dir(builtins))
-    future = [FUTURE] if any(n not in known for f in found for n in _annotations(nodes[f])) else []
-    groups = [future, theirs, ours, plain]
+    named = {n for f in found for n in _annotations(nodes[f][1])}
+    groups = [[FUTURE] if named - known else [], others, ours, plain]
     return "\n\n".join(["\n".join(group) for group in groups if group] + blocks)
+
+
+def _nodes(file: str, texts: Mapping[str, str]) -> dict[str, tuple[str, ast.stmt]]:
+    """What a file defines: by name, the file and the statement."""
+    return {name: (file, node) for node in ast.parse(texts[file]).body for name in _defines(node)}
+
+
+def _shared(node: ast.stmt) -> str | None:
+    """The file of the book that a statement imports from, if it does."""
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("shoal.book."):
+        return node.module
+    return None
 
 
 def _defines(node: ast.stmt) -> Iterator[str]:
