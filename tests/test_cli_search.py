@@ -224,7 +224,7 @@ def test_other_data_is_refused(run, home):
     Path("t.csv").write_text(table(80))
     status, _, err = run("--resume", "r")
     assert status == 2
-    assert "holds a study with another data" in err
+    assert "holds a study of other data; give another folder" in err
 
 
 def test_every_trial_diverged(run):

@@ -110,7 +110,7 @@ def test_a_search_with_a_past_is_repeatable_and_resumes(data, tmp_path):
     again = shoal.search(SPACE, data, past=past, **settings, out=tmp_path, resume=True)
     assert [t.to_dict() for t in again.trials] == [t.to_dict() for t in one.trials]
     assert (tmp_path / "log.jsonl").read_bytes() == log
-    with pytest.raises(ShoalError, match=r"holds a study with another settings"):
+    with pytest.raises(ShoalError, match=r"holds a study with past='\w+' \(asked: '\w+'\)"):
         shoal.search(SPACE, data, past=parabola(0.9), **settings, out=tmp_path, resume=True)
 
 

@@ -349,5 +349,7 @@ def test_bad_input_is_one_clear_line(data, space, settings, words):
 def test_a_folder_of_another_population_is_refused(data, tmp_path):
     search(SPACE, data, **SETTINGS, out=tmp_path)
     other = SETTINGS | {"strategy": PBT(interval=2)}
-    with pytest.raises(ShoalError, match=r"holds a study with another settings"):
+    with pytest.raises(
+        ShoalError, match=r"holds a study with strategy=.* \(asked: 'PBT\(interval=2"
+    ):
         search(SPACE, data, **other, out=tmp_path, resume=True)

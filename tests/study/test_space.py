@@ -43,7 +43,7 @@ many = settings(
 @many
 @given(spaces)
 def test_a_space_is_written_and_read_back(recipe):
-    assert eval(repr(recipe), vars(shoal)) == recipe
+    assert eval(repr(recipe), {name: getattr(shoal, name) for name in shoal.__all__}) == recipe
     assert Recipe.from_toml(recipe.to_toml()) == recipe
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert hash(recipe) == hash(recipe.replace({}))

@@ -45,7 +45,7 @@ def standard_error(metric: Metric, value: float, rows: int) -> float:
     0.1
     """
     match metric.measure:
-        case "accuracy":
+        case "accuracy" | "hamming":
             p = (value * rows + 1) / (rows + 2)
             return math.sqrt(p * (1 - p) / rows)
         case "rmse":

@@ -17,7 +17,7 @@ from shoal.engine import Callback, Member, Progress, Recipe, Trainer
 from shoal.engine.evaluate import METRICS
 from shoal.engine.layout import layout_of
 from shoal.engine.member import check_batches, program_of
-from shoal.errors import ShoalError, check_choice, check_number
+from shoal.errors import ShoalError, check_choice, check_number, counted
 from shoal.study.finals import score_on_test, winner_on_test
 from shoal.study.past import Past, misfit
 from shoal.study.population import Population
@@ -54,6 +54,7 @@ def search(
     capacity: int | None = None,
     sampling: str = "epochs",
     evaluate_rows: int | None = 10_000,
+    engine: str = "auto",
     threads: int | None = None,
     executor: Executor | None = None,
     callbacks: Sequence[Callback] = (),
@@ -88,10 +89,12 @@ def search(
             comparing it, 0 for none: then the test part is not looked at.
         final_seeds: so many.
         batch: trials that the sampler is asked for at once; None to choose: as many as there is
-            room for if it learns nothing from results, else as it says (`BATCH`).
+            room for if it learns nothing from results, else as it says (`BATCH`). A round of
+            "narrowing" has so many, if they are more than 32.
         capacity: trials in training at once; None to choose: as many as fit a gigabyte, or one
             batch if the sampler learns, so that it knows all of a batch before the next.
-        sampling, evaluate_rows, threads, executor, callbacks, checkpoint_seconds: see `Trainer`.
+        sampling, evaluate_rows, engine, threads, executor, callbacks, checkpoint_seconds: see
+            `Trainer`.
         out: folder of the study, so that it can be killed at any moment and resumed.
         resume: go on with the study in `out`.
         progress: show progress; None to show it on a terminal.
@@ -120,12 +123,13 @@ def search(
     assert budget is not None
     judged = _metric(metric, data)
     plan_of = make_strategy(strategy)
-    chooser = make_sampler(sampler, found, seed)
+    chooser = make_sampler(sampler, found, seed, batch)
     if past is not None:
         _learn(chooser, past, found, judged, sampler)
     settings: dict[str, Any] = {
         "sampling": sampling,
         "evaluate_rows": evaluate_rows,
+        "engine": engine,
         "threads": threads,
         "checkpoint_seconds": checkpoint_seconds,
     }
@@ -179,7 +183,8 @@ def search(
         callbacks=[watch, *callbacks],
         executor=executor,
     )
-    say(f"searching {len(found.dimensions)} dimensions with {trials} trials of {budget} {unit}")
+    dimensions = counted(len(found.dimensions), "dimension")
+    say(f"searching {dimensions} with {counted(trials, 'trial')} of {budget} {unit}")
     with watch:
         runner.run()
     study = Study(
@@ -207,6 +212,7 @@ def search(
             seeds=final_seeds,
             sampling=sampling,
             evaluate_rows=evaluate_rows,
+            engine=engine,
             threads=threads,
             executor=executor,
             evaluate_parts=("valid",),
@@ -225,6 +231,7 @@ def search(
             budget,
             sampling,
             evaluate_rows,
+            engine,
             threads,
             executor,
             folder,
@@ -287,6 +294,7 @@ def _final(
     budget: int,
     sampling: str,
     evaluate_rows: int | None,
+    engine: str,
     threads: int | None,
     executor: Executor | None,
     folder: Path | None,
@@ -309,6 +317,7 @@ def _final(
         evaluate_parts=("train", "valid"),
         sampling=sampling,
         evaluate_rows=evaluate_rows,
+        engine=engine,
         threads=threads,
         executor=executor,
         out=None if folder is None else folder / "finalists",
@@ -350,7 +359,7 @@ def _check(
 def _metric(name: str | None, data: Dataset) -> Metric:
     """What to judge by: of the validation part alone."""
     if name is None:
-        name = "valid_accuracy" if data.task == "classification" else "valid_rmse"
+        name = f"valid_{METRICS[data.task][1]}"
     check_choice("metric", name, [f"valid_{measure}" for measure in METRICS[data.task]])
     return choose_metric(name, data.task, ["valid"])
 

@@ -57,7 +57,8 @@ class Store:
         for key, value in asked.items():
             if held.get(key) != value:
                 raise ShoalError(
-                    f"out={self.folder} holds a study with another {key}; give another folder"
+                    f"out={self.folder} holds a study {_differs(key, held.get(key), value)}; "
+                    "give another folder"
                 )
 
     def _read(self, path: Path) -> list[dict[str, Any]]:
@@ -103,6 +104,20 @@ class Store:
         folder = self.wave(number)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _differs(key: str, held: Any, asked: Any) -> str:
+    """What another study has that this one has not, in words.
+
+    >>> _differs("settings", {"trials": 10, "seed": 0}, {"trials": 20, "seed": 0})
+    'with trials=10 (asked: 20)'
+    >>> _differs("data", "8a", "1b")
+    'of other data'
+    """
+    if key == "settings" and isinstance(held, dict):
+        name = next((n for n in (*asked, *held) if held.get(n) != asked.get(n)), "")
+        return f"with {name}={held.get(name)!r} (asked: {asked.get(name)!r})"
+    return "of other data" if key == "data" else f"with another {key}"
 
 
 def read_asked(folder: Path) -> dict[str, Any]:

@@ -55,6 +55,28 @@ def test_a_batch_of_the_gaussian_process_is_not_one_point_many_times(two_dimensi
     assert len(set(np.round(lrs, 6))) == 4
 
 
+def test_the_gaussian_process_takes_one_thread_and_gives_the_others_back(two_dimensions, capfd):
+    torch = pytest.importorskip("torch")
+    optuna = pytest.importorskip("optuna")
+    before, level = torch.get_num_threads(), optuna.logging.get_verbosity()
+    torch.set_num_threads(3)
+    try:
+        sampler = make_sampler("gp", two_dimensions, 0)
+        first = sampler.ask(16)
+        sampler.tell([Told(i, v, quadratic(v)) for i, v in enumerate(first)])
+        threads: list[int] = []
+        draw = sampler._study.sampler.sample_relative
+        sampler._study.sampler.sample_relative = lambda *of: (
+            threads.append(torch.get_num_threads()) or draw(*of)
+        )
+        sampler.ask(1)
+        assert (threads, torch.get_num_threads()) == ([1], 3)
+    finally:
+        torch.set_num_threads(before)
+    assert optuna.logging.get_verbosity() == level
+    assert capfd.readouterr().err == ""
+
+
 def test_tpe_learns_to_avoid_what_diverges(two_dimensions):
     def score(values: dict[str, Any]) -> float:
         lr = values["optimizer.lr"]

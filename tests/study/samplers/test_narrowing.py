@@ -21,8 +21,15 @@ from shoal import (
     one_minus_log_uniform,
     uniform,
 )
-from shoal.study.samplers import Told
-from shoal.study.samplers.narrowing import EDGE, LEAST, NarrowingSampler, Range, value_at
+from shoal.study.samplers import Told, make_sampler
+from shoal.study.samplers.narrowing import (
+    EDGE,
+    LEAST,
+    ROUND,
+    NarrowingSampler,
+    Range,
+    value_at,
+)
 from shoal.study.space import Space
 
 LR = "optimizer.lr"
@@ -150,6 +157,13 @@ def test_a_round_counts_when_all_of_it_were_told():
     in_order.ask(8)
     in_order.tell(told)
     assert in_order.ranges == sampler.ranges
+
+
+@pytest.mark.parametrize(("batch", "size"), [(None, ROUND), (8, ROUND), (100, 100)])
+def test_a_round_is_as_large_as_a_larger_batch(batch, size):
+    """A batch larger than a round would be drawn from one range and judged as several rounds."""
+    sampler = make_sampler("narrowing", rate_space(), 0, batch)
+    assert sampler.round_size == sampler.batch == size
 
 
 def test_those_trained_longer_are_the_better_ones():

@@ -7,7 +7,8 @@ improvement (Jones et al. 1998); Optuna's needs PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,19 @@ class OptunaSampler:
     Args:
         space: what to search.
         sampler: of Optuna.
+        around: made anew around every asking.
     """
 
-    def __init__(self, space: Space, sampler: optuna.samplers.BaseSampler) -> None:
+    def __init__(
+        self,
+        space: Space,
+        sampler: optuna.samplers.BaseSampler,
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         import optuna
 
         self.space = space
+        self._around = around
         self.batch = BATCH
         level = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -47,10 +55,11 @@ class OptunaSampler:
 
     def ask(self, count: int) -> list[Values]:
         asked = []
-        for _ in range(count):
-            trial = self._study.ask()
-            self._trials[trial.number - self._before] = trial
-            asked.append(self.space.sample(partial(suggest, trial)))
+        with self._around():
+            for _ in range(count):
+                trial = self._study.ask()
+                self._trials[trial.number - self._before] = trial
+                asked.append(self.space.sample(partial(suggest, trial)))
         return asked
 
     def learn(self, results: Sequence[Told]) -> None:
@@ -144,7 +153,7 @@ def tpe(space: Space, seed: int = 0) -> OptunaSampler:
 
 
 def gp(space: Space, seed: int = 0) -> OptunaSampler:
-    """A Gaussian process.
+    """A Gaussian process; it fits itself anew for every trial, in tenths of a second.
 
     Raises:
         ShoalError: PyTorch is not installed.
@@ -161,4 +170,24 @@ def gp(space: Space, seed: int = 0) -> OptunaSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=16)
-    return OptunaSampler(space, sampler)
+    return OptunaSampler(space, sampler, one_torch_thread)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """PyTorch with one thread, and Optuna without advice on what else to install.
+
+    The matrices of a Gaussian process are small: two threads that wait for each other took four
+    times the processor time (48 trials, 2 busy processors), and their number changes last digits.
+    """
+    import optuna
+    import torch
+
+    threads, level = torch.get_num_threads(), optuna.logging.get_verbosity()
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        optuna.logging.set_verbosity(level)

@@ -24,6 +24,8 @@ Where scores rise up to the edge, the middle of the best fifth lies in the outer
 """
 LEAST = 0.02
 """No range becomes narrower than this share of the first one."""
+ROUND = 32
+"""Trials in a round."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class NarrowingSampler:
         space: Space,
         seed: int = 0,
         *,
-        round_size: int = 32,
+        round_size: int = ROUND,
         keep: float = 0.2,
         room: float = 0.15,
         grow: bool = True,
