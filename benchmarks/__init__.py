@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import batch_norm_grid, optimizers, search
+from benchmarks import batch_norm_grid, early_dropping, optimizers, search
 from benchmarks.harness import Workload
 
 WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
     "search": search.workload,
+    "early-dropping": early_dropping.workload,
     "optimizers": optimizers.workload,
     "batch-norm-grid": batch_norm_grid.workload,
 }

@@ -64,11 +64,12 @@ class Workload:
         lines: what is done, in sentences.
         unit: what seconds are counted for, such as "trial".
         units: how many of them a result holds.
-        flops: floating-point operations of one unit.
+        flops: floating-point operations of one unit; None where contestants differ in them.
         formula: how they are counted, in words.
         contestants: in the order of their turns; the first is the reference.
         absent: who cannot take part, and why.
         agreement: sentences about whether all reached the same, from the results by name.
+        columns: more of the table, each in words from the result of a contestant's last round.
     """
 
     name: str
@@ -76,11 +77,12 @@ class Workload:
     lines: tuple[str, ...]
     unit: str
     units: Callable[[Any], float]
-    flops: float
+    flops: float | None
     formula: str
     contestants: tuple[Contestant, ...]
     absent: Mapping[str, str]
     agreement: Callable[[Mapping[str, Any]], list[str]]
+    columns: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -111,7 +113,8 @@ class Measurement:
         return self.seconds[name] / self.seconds[self.reference]
 
     def gflops(self, name: str) -> NDArray[np.float64]:
-        """Speed in GFLOP/s, round by round."""
+        """Speed in GFLOP/s, round by round; of a workload whose operations are counted."""
+        assert self.workload.flops is not None
         return self.workload.flops / self.seconds[name] / 1e9
 
     def fractions(self, name: str) -> NDArray[np.float64]:

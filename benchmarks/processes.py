@@ -35,9 +35,9 @@ def in_processes(name: str, settings: str, start: Start, training: Training) -> 
         Contestant(
             f"{name}, {processors()} processes",
             f"{settings}; each process has one thread; {counted(len(training.members))} a round",
-            prepare=lambda: _team().prepare(start, training),
-            warm_up=lambda: _run(_team().prepare(start, training.short())),
-            processes=lambda: _team().numbers,
+            prepare=lambda: team().prepare(start, training),
+            warm_up=lambda: _run(team().prepare(start, training.short())),
+            processes=lambda: team().numbers,
         )
     ]
 
@@ -47,7 +47,7 @@ def _run(timed: Timed) -> None:
 
 
 @lru_cache(maxsize=1)
-def _team() -> _Team:
+def team() -> _Team:
     """The processes, started when first needed; they end with this one."""
     return _Team(processors())
 

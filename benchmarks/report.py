@@ -39,16 +39,20 @@ def text(measured: Measurement) -> Text:
             contestant.name,
             *_median_and_range(measured.seconds[contestant.name] * factor),
             *_median_and_range(measured.ratios(contestant.name)),
-            f"{np.median(measured.gflops(contestant.name)):.0f}",
-            f"{np.median(measured.fractions(contestant.name)):.0%}",
+            *_speeds(measured, contestant.name),
+            *(say(measured.results[contestant.name]) for say in workload.columns.values()),
         )
         for contestant in workload.contestants
     )
-    flops = f"{workload.formula} One {workload.unit}: {workload.flops / 1e9:.4g} GFLOP."
+    header = ["contestant", f"{unit}/{workload.unit}", "range", "ratio", "range"]
+    lines = list(workload.lines)
+    if workload.flops is not None:
+        header += ["GFLOP/s", "of sgemm"]
+        lines.append(f"{workload.formula} One {workload.unit}: {workload.flops / 1e9:.4g} GFLOP.")
     return Text(
         workload.title,
-        (*workload.lines, flops),
-        ("contestant", f"{unit}/{workload.unit}", "range", "ratio", "range", "GFLOP/s", "of sgemm"),
+        tuple(lines),
+        (*header, *workload.columns),
         rows,
         (
             *verdicts(measured),
@@ -56,6 +60,16 @@ def text(measured: Measurement) -> Text:
             *workload.agreement(measured.results),
             *_settings(measured),
         ),
+    )
+
+
+def _speeds(measured: Measurement, name: str) -> tuple[str, ...]:
+    """GFLOP/s and their fraction of a large product's, where operations are counted."""
+    if measured.workload.flops is None:
+        return ()
+    return (
+        f"{np.median(measured.gflops(name)):.0f}",
+        f"{np.median(measured.fractions(name)):.0%}",
     )
 
 

@@ -58,3 +58,8 @@ def workload(quick: bool) -> Workload:
         absent=no_torch | no_sklearn,
         agreement=lambda results: agreement(results, "valid_loss"),
     )
+
+
+def settings(recipe: shoal.Recipe) -> str:
+    """What a trial tries, in words."""
+    return f"lr {recipe.optimizer.numbers['lr']:.2g}, decay {recipe.weight_decay:.1g}"

@@ -43,9 +43,9 @@ def start(training: Training, threads: int) -> Timed:
 
     torch.set_num_threads(threads)
     data = training.data
-    x, y = _tensors(torch, data.train.x, data.train.y)
+    x, y = tensors(torch, data.train.x, data.train.y)
     parts = {
-        part: _tensors(torch, which.x[: training.rows], which.y[: training.rows])
+        part: tensors(torch, which.x[: training.rows], which.y[: training.rows])
         for part in training.parts
         for which in [data.part(part)]
     }
@@ -53,7 +53,9 @@ def start(training: Training, threads: int) -> Timed:
         seed: [torch.tensor(rows) for rows in training.batches(seed)]
         for seed in {member.seed for member in training.members}
     }
-    ready = [_one(torch, training, member, batches[member.seed]) for member in training.members]
+    ready = [
+        network_of(torch, training, member, batches[member.seed]) for member in training.members
+    ]
 
     def run() -> Outcome:
         torch.set_num_threads(threads)
@@ -91,7 +93,7 @@ def _train(torch: Any, training: Training, one: _One, x: Any, y: Any, parts: Any
         if step in evaluate_at:
             model.eval()
             for part, (px, py) in parts.items():
-                loss, accuracy = _evaluate(torch, model, px, py)
+                loss, accuracy = evaluate(torch, model, px, py)
                 metrics.setdefault(f"{part}_loss", []).append(loss)
                 metrics.setdefault(f"{part}_accuracy", []).append(accuracy)
             model.train()
@@ -100,7 +102,8 @@ def _train(torch: Any, training: Training, one: _One, x: Any, y: Any, parts: Any
     return torch.stack(losses), metrics
 
 
-def _evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
+def evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
+    """Loss and accuracy."""
     with torch.inference_mode():
         loss = correct = 0.0
         for px, py in zip(x.split(PIECE), y.split(PIECE), strict=True):
@@ -110,7 +113,8 @@ def _evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
         return float(loss) / len(x), float(correct) / len(x)
 
 
-def _tensors(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
+def tensors(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Rows, flat, and their classes."""
     return torch.tensor(x.reshape(len(x), -1)), torch.tensor(y)
 
 
@@ -119,7 +123,7 @@ def _padded(values: Any, length: int) -> Any:
     return np.concatenate([values, np.full(length - len(values), np.nan)])
 
 
-def _one(torch: Any, training: Training, member: Member, batches: list[Any]) -> _One:
+def network_of(torch: Any, training: Training, member: Member, batches: list[Any]) -> _One:
     """The network of a member with Shoal's first weights, and its optimizer."""
     data, recipe = training.data, member.recipe
     bound = recipe.network.bind(data.in_shape, data.outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from benchmarks import (
     WORKLOADS,
     __main__,
     data,
+    early_dropping,
     harness,
     machine,
     report,
     with_shoal,
+    with_shoal_search,
     with_torch,
     work,
 )
@@ -40,28 +42,45 @@ def small_data() -> Iterator[None]:
     data.mnist.cache_clear()
 
 
-@pytest.fixture(scope="module", params=sorted(WORKLOADS))
-def measured(request: pytest.FixtureRequest, small_data: None) -> Measurement:
+@pytest.fixture(scope="module")
+def run(small_data: None) -> Callable[[str], Measurement]:
     """Each workload, quick, once."""
-    return measure(WORKLOADS[request.param](True), repeats=1, sgemm=lambda: 100.0)
+    done: dict[str, Measurement] = {}
+
+    def once(name: str) -> Measurement:
+        if name not in done:
+            done[name] = measure(WORKLOADS[name](True), repeats=1, sgemm=lambda: 100.0)
+        return done[name]
+
+    return once
 
 
-def test_every_contestant_has_a_row_with_all_columns(measured: Measurement) -> None:
+@pytest.mark.parametrize("name", sorted(WORKLOADS))
+def test_every_contestant_has_a_row_with_all_columns(
+    name: str, run: Callable[[str], Measurement]
+) -> None:
+    measured = run(name)
     told = report.text(measured)
     assert [row[0] for row in told.rows] == [c.name for c in measured.workload.contestants]
-    assert told.rows[0][0] == machine.named("Shoal", machine.processors())
+    assert told.rows[0][0].startswith("Shoal, ")
     assert {len(row) for row in told.rows} == {len(told.header)}
     assert told.rows[0][3] == "1"  # the reference's ratio to itself
-    assert any("matrix products" in line for line in told.before)
+    counted = "GFLOP/s" in told.header
+    assert counted == any("matrix products" in line for line in told.before)
 
 
-def test_peers_take_part_or_are_said_to_be_absent(measured: Measurement) -> None:
-    told = " ".join(report.text(measured).after)
+@pytest.mark.parametrize("name", sorted(WORKLOADS))
+def test_peers_take_part_or_are_said_to_be_absent(
+    name: str, run: Callable[[str], Measurement]
+) -> None:
+    told = " ".join(report.text(run(name)).after)
     assert "PyTorch" in told
     assert "scikit-learn" in told
 
 
-def test_all_contestants_do_the_same_work(measured: Measurement) -> None:
+@pytest.mark.parametrize("name", sorted(METRIC))
+def test_all_contestants_do_the_same_work(name: str, run: Callable[[str], Measurement]) -> None:
+    measured = run(name)
     first, *others = measured.results.values()
     steps = dict(zip(first.members, first.steps, strict=True))
     metric = METRIC[measured.workload.name]
@@ -77,6 +96,64 @@ def test_all_contestants_do_the_same_work(measured: Measurement) -> None:
             assert taken == steps[key] or steps[key] < taken <= max(first.steps)
         difference = work.largest_difference(first, outcome, metric)
         assert difference < CLOSE[measured.workload.name]
+
+
+def test_everyone_searches_the_same_trials_and_drops_some(
+    run: Callable[[str], Measurement],
+) -> None:
+    measured = run("early-dropping")
+    whole = early_dropping.full(early_dropping.search.training(8, 5)[0])
+    every = measured.results[with_shoal_search.FULL]
+    assert (every.member_steps, whole) == (8 * 5 * 4, 8 * 5)
+    for name, outcome in measured.results.items():
+        assert sorted(outcome.members) == sorted(every.members)
+        if "halving" in name:  # the median of so few trials drops nobody
+            assert outcome.member_steps < every.member_steps
+        for key, steps in zip(outcome.members, outcome.steps, strict=True):
+            ours, theirs = every.of(key), outcome.of(key)
+            if "scikit-learn" in name:  # from other draws, anew at both rungs: 1 and 5 epochs
+                assert steps in (4, 4 + 20)
+                assert np.isfinite(theirs["valid_accuracy"]).sum() == (1 if steps == 4 else 2)
+                continue
+            epochs = steps // 4
+            for metric, far in (("valid_loss", 1e-4), ("valid_accuracy", 0.011)):
+                far = 0.0 if "Shoal" in name else far  # a trial that goes on does the very same
+                assert np.abs(ours[metric] - theirs[metric])[:epochs].max() <= far
+                assert np.isnan(theirs[metric][epochs:]).all()
+
+
+def test_the_winner_has_the_best_accuracy_at_the_end_and_among_equals_the_lowest_loss() -> None:
+    nan = np.nan
+    accuracy = np.array([[0.9, nan], [0.5, 0.6], [0.5, 0.7], [0.5, 0.7]])
+    loss = np.array([[0.1, nan], [0.8, 0.2], [0.8, 0.5], [0.8, 0.4]])
+    members = tuple((f"trial {i}", 0) for i in range(4))
+    metrics = {"valid_accuracy": accuracy, "valid_loss": loss}
+    outcome = work.Outcome(members, metrics, (1, 2, 2, 2))
+    assert early_dropping.winner(outcome) == ("trial 3", 0.7)
+    metrics["valid_loss"] = np.full((4, 2), nan)
+    assert early_dropping.winner(outcome) == ("trial 2", 0.7)
+
+
+def test_recipes_chosen_are_judged_on_fresh_seeds() -> None:
+    training = early_dropping.search.training(4, 5)[0]
+    scores = np.zeros((4, 5))
+
+    def chose(trial: int) -> work.Outcome:
+        accuracy = scores.copy()
+        accuracy[trial, -1] = 1.0
+        metrics = {"valid_accuracy": accuracy, "valid_loss": scores}
+        return work.Outcome(work.keys(training.members), metrics, (20,) * 4)
+
+    results = {with_shoal_search.FULL: chose(1), "X": chose(2), "Y": chose(1)}
+    told, against = early_dropping.judged(training, 3, results)
+    assert "trial 1 (lr" in told
+    assert f"chosen by {with_shoal_search.FULL}; Y: " in told
+    recipes = {f"trial {i}": training.members[i].recipe for i in (1, 2)}
+    final = shoal.compare(recipes, training.data, epochs=5, seeds=[1, 2, 3], progress=False)
+    [pair] = final.pairs()
+    difference = pair.difference.mean * (1 if pair.a == "trial 2" else -1)
+    assert against.startswith(f"X: {difference:+.2%} (")
+    assert against.endswith(f"on what {with_shoal_search.FULL} chose.")
 
 
 def test_every_step_s_loss_agrees_with_pytorch() -> None:
