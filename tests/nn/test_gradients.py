@@ -10,6 +10,7 @@ from shoal.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
+    CustomLoss,
     Dropout,
     Flatten,
     LeakyReLU,
@@ -21,6 +22,7 @@ from shoal.nn import (
     SoftmaxCrossEntropy,
     Tanh,
     check_gradients,
+    check_loss,
     convnet,
     mlp,
     numerical_gradient,
@@ -54,13 +56,18 @@ def test_a_shared_input_gets_one_gradient_from_each_member(case, agree, members)
 
 
 @pytest.mark.parametrize("members", [None, 3])
-def test_backward_of_a_loss_is_the_derivative_of_its_sum_over_members(loss_case, agree, members):
-    outputs, targets = loss_case.problem(members)
-    _, cache = loss_case.loss.forward(outputs, targets)
+@pytest.mark.parametrize("weighted", [False, True], ids=["rows alike", "weighted rows"])
+def test_backward_of_a_loss_is_the_derivative_of_forward(loss_case, agree, members, weighted):
+    """With random cotangents: each member's loss counts another amount."""
+    loss, (outputs, targets) = loss_case.loss, loss_case.problem(members)
+    rng = np.random.default_rng(5)
+    weights = rng.uniform(0, 3, outputs.shape[:-1]) if weighted else None
+    cotangents = rng.standard_normal(members or ())
+    _, cache = loss.forward(outputs, targets, weights)
     numerical = numerical_gradient(
-        lambda z: loss_case.loss.forward(z, targets)[0].sum(), outputs, h=1e-5
+        lambda z: (cotangents * loss.forward(z, targets, weights)[0]).sum(), outputs, h=1e-5
     )
-    agree("outputs", loss_case.loss.backward(cache), numerical)
+    agree("outputs", loss.backward(cache, weights) * cotangents[..., None, None], numerical)
 
 
 # --- networks -------------------------------------------------------------------------------
@@ -414,3 +421,66 @@ def test_kinky_layers_agree_at_random_points_too(dataset):
     data = dataset((5,), 3)
     for layer in (ReLU(), LeakyReLU(0.0), LeakyReLU(0.9)):
         assert check_gradients(Network((Affine(9), layer, Affine())), data, samples=100)
+
+
+# --- a loss by itself -----------------------------------------------------------------------
+
+
+def test_check_loss_passes_every_loss(loss_case):
+    check = check_loss(loss_case.loss, *loss_case.problem())
+    assert check, str(check)
+    assert check.checked + check.kinks == 2 * 6 * 4
+
+
+@pytest.mark.parametrize("row", [0, 5])
+def test_check_loss_finds_one_wrong_row_and_names_it(row):
+    def gradient(y, t):
+        slope = 2 * (y - t)
+        slope[..., row, 2] *= 1.01
+        return slope
+
+    loss = CustomLoss(lambda y, t: ((y - t) ** 2).sum(axis=-1), gradient)
+    rng = np.random.default_rng(0)
+    check = check_loss(loss, rng.standard_normal((6, 4)), rng.standard_normal((6, 4)))
+    assert not check
+    assert check.where in (f"outputs[0, {row}, 2]", f"outputs[1, {row}, 2]")
+    assert check.error == pytest.approx(0.01, rel=0.02)
+
+
+def test_check_loss_leaves_kinks_out():
+    loss = CustomLoss(lambda y, t: abs(y - t).sum(axis=-1), lambda y, t: np.sign(y - t))
+    y = np.array([[5e-6, 1.0, -2.0]])  # |y| turns between y - h and y + h
+    check = check_loss(loss, y, np.zeros((1, 3)))
+    assert check, str(check)
+    assert (check.kinks, check.checked) == (2, 4)
+
+
+BROKEN_LOSSES = {
+    "rows that look at each other": (
+        CustomLoss(lambda y, t: (y - y.mean(axis=-2, keepdims=True)).sum(axis=-1), lambda y, t: y),
+        "gives row 0 another value alone than among others",
+    ),
+    "the mean instead of the rows": (
+        CustomLoss(lambda y, t: ((y - t) ** 2).mean(), lambda y, t: y - t),
+        r"value of CustomLoss must return an array of shape \(2, 6\), not shape \(\)",
+    ),
+    "a gradient of another shape": (
+        CustomLoss(lambda y, t: y.sum(axis=-1), lambda y, t: y.sum(axis=-1)),
+        r"gradient of CustomLoss must return .* \(2, 6, 4\), not shape \(2, 6\)",
+    ),
+    "no array": (
+        CustomLoss(lambda y, t: 1.0, lambda y, t: y),
+        r"value of CustomLoss must return .* \(2, 6\), not float",
+    ),
+    "not finite": (
+        CustomLoss(lambda y, t: np.full(y.shape[:-1], np.inf), lambda y, t: y),
+        "is not finite for outputs that are",
+    ),
+}
+
+
+@pytest.mark.parametrize(("loss", "words"), BROKEN_LOSSES.values(), ids=BROKEN_LOSSES)
+def test_check_loss_refuses_what_is_no_loss(loss, words):
+    y = np.random.default_rng(0).standard_normal((6, 4))
+    with pytest.raises(ShoalError, match=words):
+        check_loss(loss, y, y)

@@ -7,7 +7,7 @@ every number, and knows nothing of the chain rule: that makes it the judge of co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shoal.errors import ShoalError, check_number
 from shoal.nn.arrays import Array, Shape
-from shoal.nn.losses import Loss, MeanSquaredError, SoftmaxCrossEntropy
+from shoal.nn.losses import BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
 from shoal.nn.network import Network
 from shoal.rng import generator
 
@@ -100,7 +100,8 @@ def check_gradients(
     Args:
         network: any network; it is bound to the data.
         data: a `Dataset`; its first training rows are used.
-        loss: SoftmaxCrossEntropy for classes, MeanSquaredError for regression unless given.
+        loss: unless given, SoftmaxCrossEntropy for classes, BinaryCrossEntropy for several labels
+            a row, MeanSquaredError for regression.
         rows: size of the batch; at least 2, as batch norm on one row has no gradient at all.
         samples: numbers checked in each array, chosen at random.
         seed: of weights, choice and dropout masks.
@@ -116,7 +117,9 @@ def check_gradients(
     if len(data.train) < rows:
         raise ShoalError(f"rows={rows} is more than the {len(data.train)} training rows")
     if loss is None:
-        loss = SoftmaxCrossEntropy() if data.classes is not None else MeanSquaredError()
+        several = data.train.y.ndim > 1  # targets, or labels that hold or not
+        loss = MeanSquaredError() if several else SoftmaxCrossEntropy()
+        loss = BinaryCrossEntropy() if several and data.classes is not None else loss
     network = network.bind(data.in_shape, data.outputs)
     x, y = data.train.x[:rows].astype(np.float64), data.train.y[:rows]
     params = _weights(network, seed, data.in_shape)
@@ -165,30 +168,95 @@ def compare_gradients(
     sizes = (float(np.abs(g).max()) for layer in grads for g in layer.values())
     floor = max(1e-3 * max(sizes, default=0.0), 1e-8)
     choose = generator(seed, "check")
+
+    def numbers() -> Iterator[_Number]:
+        for i, layer in enumerate(grads):
+            for name, gradient in layer.items():
+                array = params[i][name]
+                label = f"layer {i} {type(network.layers[i]).__name__} {name}"
+                for flat in choose.choice(array.size, min(samples, array.size), replace=False):
+                    at = tuple(int(n) for n in np.unravel_index(flat, array.shape))
+                    yield _Number(label, array, at, float(gradient[at]))
+
+    return _judge(numbers(), value, floor, h, tolerance)
+
+
+def check_loss(
+    loss: Loss, outputs: Any, targets: Any, *, h: float = 1e-5, tolerance: float = 1e-5
+) -> GradientCheck:
+    """Compare the gradient of a loss with central differences of its value, in float64.
+
+    Every number of the outputs is checked. The loss sees two members, as it may in training.
+
+    Args:
+        loss: such as a `CustomLoss`.
+        outputs: some that a network might give (batch, outputs), away from kinks of the loss.
+        targets: of the same rows, as the data has them.
+        h: half the distance of the two points.
+        tolerance: largest relative error that passes.
+
+    Raises:
+        ShoalError: a function that returns another shape, or something that is not finite; a row
+            whose loss depends on other rows; settings out of range.
+
+    >>> from shoal.nn.losses import CustomLoss
+    >>> y, t = np.array([[2.0], [1.0]]), np.array([[0.0], [0.5]])
+    >>> half = CustomLoss(lambda y, t: ((y - t) ** 2).sum(axis=-1), lambda y, t: y - t)
+    >>> print(check_loss(half, y, t))  # doctest: +ELLIPSIS
+    gradients DISAGREE: largest relative error 5.0e-01 (tolerance 1e-05) at outputs[0, 0, 0]: ...
+    """
+    check_number("h", h, above=0)
+    one = np.asarray(outputs, np.float64)
+    two, shared = np.stack([one, 0.5 * one]), np.asarray(targets)[None]
+    rows, cache = loss.per_row(two, shared)
+    gradient = np.asarray(loss.derivative(cache)) * two.shape[1]
+    if not (np.isfinite(rows).all() and np.isfinite(gradient).all()):
+        raise ShoalError(f"{loss!r} is not finite for outputs that are; mend its functions")
+    for m, i in np.ndindex(rows.shape):
+        alone = loss.per_row(two[m, i : i + 1], shared[0, i : i + 1])[0]
+        if not np.allclose(alone[0], rows[m, i], rtol=1e-9, atol=1e-12):
+            raise ShoalError(
+                f"{loss!r} gives row {i} another value alone than among others; "
+                "reduce over the last axis (axis=-1) only"
+            )
+    floor = max(1e-3 * float(np.abs(gradient).max(initial=0.0)), 1e-8)
+    numbers = (_Number("outputs", two, at, float(gradient[at])) for at in np.ndindex(two.shape))
+    return _judge(numbers, lambda: float(np.sum(loss.per_row(two, shared)[0])), floor, h, tolerance)
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number whose gradient is checked: where it lies, and what backpropagation says."""
+
+    label: str
+    array: NDArray[np.float64]
+    at: tuple[int, ...]
+    analytic: float
+
+
+def _judge(
+    numbers: Iterable[_Number], value: Callable[[], float], floor: float, h: float, tolerance: float
+) -> GradientCheck:
+    """Compare gradients with differences of `value`, which reads the arrays of the numbers."""
     error, where, pair = -1.0, "nothing", (0.0, 0.0)
     checked = kinks = 0
-    for i, layer in enumerate(grads):
-        for name, gradient in layer.items():
-            array = params[i][name]
-            for flat in choose.choice(array.size, min(samples, array.size), replace=False):
-                at = tuple(int(n) for n in np.unravel_index(flat, array.shape))
-                analytic = float(gradient[at])
+    for number in numbers:
 
-                def off(numerical: float, analytic: float = analytic) -> float:
-                    size = max(abs(analytic), abs(numerical), floor)
-                    relative = abs(analytic - numerical) / size
-                    return math.inf if math.isnan(relative) else relative  # nan exceeds nothing
+        def off(numerical: float, analytic: float = number.analytic) -> float:
+            size = max(abs(analytic), abs(numerical), floor)
+            relative = abs(analytic - numerical) / size
+            return math.inf if math.isnan(relative) else relative  # nan exceeds nothing
 
-                numerical = _difference(value, array, at, h)
-                if off(numerical) > tolerance and (
-                    off(_difference(value, array, at, h / 10)) <= tolerance
-                ):
-                    kinks += 1  # right from nearer by: between the two points f is not smooth
-                    continue
-                checked += 1
-                if off(numerical) > error:
-                    error, pair = off(numerical), (analytic, numerical)
-                    where = f"layer {i} {type(network.layers[i]).__name__} {name}{list(at)}"
+        numerical = _difference(value, number.array, number.at, h)
+        if off(numerical) > tolerance and (
+            off(_difference(value, number.array, number.at, h / 10)) <= tolerance
+        ):
+            kinks += 1  # right from nearer by: between the two points f is not smooth
+            continue
+        checked += 1
+        if off(numerical) > error:
+            error, pair = off(numerical), (number.analytic, numerical)
+            where = f"{number.label}{list(number.at)}"
     return GradientCheck(error, where, *pair, checked, kinks, tolerance)
 
 
