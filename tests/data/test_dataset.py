@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import subprocess
@@ -109,9 +110,11 @@ def test_a_regression_can_be_sampled_and_carved():
         ({"train": part(y=(0.5, 1, 2, 1))}, "train.y must be class indices"),
         ({"train": part(0)}, "must have rows to train on"),
         ({"valid": part(shape=(2,))}, r"the valid part must have inputs \(3,\) .* has \(2,\)"),
-        ({"classes": None}, "classes=None must be given for classification only"),
+        ({"classes": None}, "classes=None must be given for labels, and only for them"),
         ({"task": "ranking"}, "unknown task 'ranking'"),
-        ({"task": "regression"}, "must be given for classification only"),
+        ({"task": "regression"}, "must be given for labels, and only for them"),
+        ({"task": "regression", "classes": None}, r"\(4,\) must be \(rows, targets\) for regress"),
+        ({"task": "multilabel"}, r"\(4,\) must be \(rows, labels\) for multilabel"),
     ],
 )
 def test_parts_that_do_not_belong_together(changes, text):
@@ -121,6 +124,128 @@ def test_parts_that_do_not_belong_together(changes, text):
     } | changes  # fmt: skip
     with pytest.raises(ShoalError, match=text):
         Dataset(**fields)
+
+
+# Several labels a row
+
+
+def labels_of(y: object) -> Part:
+    y = np.array(y, np.float32)
+    return Part(np.arange(3 * len(y), dtype=np.float32).reshape(-1, 3), y)
+
+
+def multilabel(**changes: object) -> Dataset:
+    fields = {
+        "name": "tags", "source": "here", "task": "multilabel", "classes": ("sea", "sky"),
+        "train": labels_of([[0, 1], [1, 1], [0, 0], [1, 1]]), "valid": labels_of([[0, 1]]),
+        "test": labels_of([[1, 0]]), "target": "tags",
+    } | changes  # fmt: skip
+    return Dataset(**fields)
+
+
+def test_a_row_may_have_several_labels():
+    data = multilabel()
+    assert data.outputs == 2
+    assert repr(data) == "<Dataset tags: multilabel, 4 + 1 + 1 rows, inputs (3,), 2 labels>"
+    told = data.describe()
+    facts = dict(told.facts)
+    assert facts["target"] == "tags, 2 labels"
+    assert facts["balance"] == "1.25 labels hold in a row on average (training)"
+    assert told.class_table()[1:] == [("sea", "2", "0", "1"), ("sky", "3", "1", "0")]
+    assert len(data.take(2).train) == 2
+    carved = multilabel(valid=labels_of(np.zeros((0, 2)))).with_valid(1)
+    assert (len(carved.train), len(carved.valid)) == (3, 1)
+    with pytest.raises(ShoalError, match="is for multilabel"):
+        data.values([[0.5, 0.5]])
+
+
+def test_the_columns_of_labels_are_checked():
+    with pytest.raises(ShoalError, match="has 2 columns, but there are 3 classes"):
+        multilabel(classes=("a", "b", "c"))
+    with pytest.raises(ShoalError, match=r"test.y must be 0 \(does not hold\) or 1"):
+        multilabel(test=labels_of([[0.5, 1]]))
+    with pytest.raises(ShoalError, match=r"train.y must be 0 \(does not hold\) or 1"):
+        multilabel(train=labels_of([[np.nan, 1]]))
+
+
+# Weights of rows
+
+
+def weighted(weights: object, n: int = 4) -> Part:
+    return Part(np.arange(3 * n, dtype=np.float32).reshape(n, 3), np.arange(n) % 2, weights)
+
+
+def two_classes(train: Part, **changes: object) -> Dataset:
+    fields = {
+        "name": "mine", "source": "here", "task": "classification", "train": train,
+        "valid": part(0), "test": part(), "classes": ("a", "b"),
+    } | changes  # fmt: skip
+    return Dataset(**fields)
+
+
+def test_rows_of_a_part_keep_their_weights():
+    some = weighted([1.0, 2.0, 0.0, 5.0]).rows(np.array([3, 1]))
+    assert some.weights.tolist() == [5, 2]
+    assert some.weights.dtype == np.float32
+    assert not some.weights.flags.writeable
+    assert weighted(None).rows(slice(2)).weights is None
+
+
+def test_weights_of_the_training_part_get_a_mean_of_1_and_those_of_others_stay():
+    data = two_classes(weighted([1.0, 2.0, 0.0, 5.0]), test=weighted([0, 8, 1, 1]))
+    assert data.train.weights.tolist() == [0.5, 1, 0, 2.5]
+    assert data.test.weights.tolist() == [0, 8, 1, 1]
+
+
+def test_weights_of_what_is_taken_have_a_mean_of_1_again():
+    weights = np.random.default_rng(0).uniform(0.1, 7, 30).astype(np.float32)
+    data = two_classes(weighted(weights, 30))
+    for changed in (data, data.take(11), data.with_valid(9), data.with_valid(9).take(5)):
+        assert changed.train.weights.mean(dtype=float) == pytest.approx(1, abs=1e-6)
+    carved = data.with_valid(9)
+    ids = carved.train.x[:, 0].astype(int) // 3
+    ratio = carved.train.weights / weights[ids]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+    ids = carved.valid.x[:, 0].astype(int) // 3
+    ratio = carved.valid.weights / weights[ids]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-6)
+
+
+def test_only_weights_change_the_fingerprint_of_equal_rows():
+    plain, ones = two_classes(weighted(None)), two_classes(weighted([1, 1, 1, 1]))
+    others = [ones, two_classes(weighted([1, 1, 1, 2])), two_classes(weighted([2, 1, 1, 1]))]
+    assert len({d.fingerprint for d in [plain, *others]}) == 4
+    assert two_classes(weighted([3, 3, 3, 3])).fingerprint == ones.fingerprint
+    again = ones.take(4)
+    assert sorted(again.train.weights.tolist()) == sorted(ones.train.weights.tolist())
+
+
+def test_the_fingerprint_of_data_without_weights_is_what_it_always_was():
+    """Runs of earlier versions can be resumed."""
+    train = part()
+    digest = hashlib.sha256(b"shoal 1|classification|('a', 'b')")
+    digest.update(b"||")
+    for name, p in (("train", train), ("valid", part(0)), ("test", train)):
+        for array in (p.x, p.y):
+            digest.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
+            digest.update(array.tobytes())
+    assert two_classes(train).fingerprint == digest.hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        ([1.0, 2.0], r"weights of shape \(2,\) must be \(4,\), one for each row"),
+        (np.ones((4, 1)), r"weights of shape \(4, 1\) must be \(4,\)"),
+        ([1.0, -0.5, 1.0, 1.0], r"weights\[1\]=-0.5 must be a number >= 0"),
+        ([1.0, 1.0, np.nan, 1.0], r"weights\[2\]=nan must be a number >= 0"),
+        ([1.0, 1.0, np.inf, 1.0], r"weights\[2\]=inf must be a number >= 0"),
+        (np.zeros(4), "weights are all 0; give at least one row"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weights, text):
+    with pytest.raises(ShoalError, match=text):
+        weighted(weights)
 
 
 def test_a_part_needs_as_many_targets_as_inputs():

@@ -64,8 +64,8 @@ def test_a_missing_number_is_the_training_median_and_flagged(frame):
 def test_what_is_not_in_the_training_part_changes_nothing_in_it(frame):
     kept = frame.reset_index(names="row")
     data = Dataset.from_frame(kept, "kind", seed=2)
-    scaler = data.preprocessing.fitted.named_transformers_["numbers"][-1]
-    train = np.round(column(data, "row") * scaler.scale_[0] + scaler.mean_[0]).astype(int)
+    numbers = data.preprocessing.numbers
+    train = np.round(column(data, "row") * numbers.scale[0] + numbers.mean[0]).astype(int)
     assert len(set(train)) == 120
     others = ~kept["row"].isin(train)
     changed = kept.copy()
@@ -141,7 +141,7 @@ def test_prepare_takes_raw_rows_in_any_order_of_columns(frame):
         (frame.assign(rooms="many"), "column 'rooms' must hold numbers, but row 0 .* has 'many'"),
         (frame.assign(rooms=np.inf), "column 'rooms' must be finite or empty, but row 0"),
         (frame.assign(rooms=1e300), "column 'rooms' must be of a size that float32 can hold"),
-        (np.zeros((2, 3)), "must be a pandas table with the columns size, rooms"),
+        (np.zeros((2, 3)), "with the columns size, rooms, .* must be a table .*, not ndarray"),
     ]:
         with pytest.raises(ShoalError, match=text):
             data.prepare(wrong)
@@ -204,7 +204,10 @@ def changed(**columns):
         (lambda f: (f, "kind", {"drop": ["sise"]}), "unknown column to drop 'sise'"),
         (lambda f: (f.head(0), "kind", {}), "has column names but no rows"),
         (lambda f: (f[["kind"]], "kind", {}), "a target and at least one more column"),
-        (lambda f: (f.to_numpy(), "kind", {}), "must be a pandas DataFrame, not ndarray"),
+        (
+            lambda f: (f.to_numpy(), "kind", {}),
+            "must be a table .*, not ndarray; for arrays use Dataset.from_arrays",
+        ),
         (lambda f: (pd.concat([f, f], axis=1), "kind", {}), "name each column once, but 'size'"),
         (
             changed(kind=lambda f: f["kind"].where(f.index != 9)),

@@ -16,6 +16,7 @@ from shoal.cli.options import (
     AsJson,
     Data,
     Drop,
+    Engine,
     Target,
     Task,
     TestFile,
@@ -83,6 +84,7 @@ def compare(
             help="Read activations and gradients of every layer now and then, for the diagnosis."
         ),
     ] = True,
+    engine: Engine = "auto",
     threads: Annotated[
         int | None, typer.Option(help="[default: one per processor]; results do not depend on it.")
     ] = None,
@@ -117,6 +119,7 @@ def compare(
                 "metric": metric,
                 "margin": margin,
                 "instruments": instruments,
+                "engine": engine,
             },
             "command": shlex.join(command),
         }

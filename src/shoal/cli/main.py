@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,11 @@ from shoal.cli.book import book
 from shoal.cli.claims import claims
 from shoal.cli.compare import compare
 from shoal.cli.data import data
+from shoal.cli.fit import fit
+from shoal.cli.inspect import inspect
 from shoal.cli.lr_range import lr_range
 from shoal.cli.options import INTERRUPTED
+from shoal.cli.predict import predict
 from shoal.cli.search import search
 from shoal.errors import ShoalError
 
@@ -33,6 +37,9 @@ app.command()(data)
 app.command()(compare)
 app.command()(search)
 app.command("lr-range")(lr_range)
+app.command()(fit)
+app.command()(predict)
+app.command()(inspect)
 app.command()(book)
 app.command()(claims)
 
@@ -41,8 +48,14 @@ app.command()(claims)
 def version(
     context: typer.Context,
     show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say which engine trains, and what is compiled.")
+    ] = False,
 ) -> None:
     """Train a whole shoal of neural networks at once, and see which way of training is best."""
+    if verbose:
+        logging.basicConfig(format="%(message)s")  # to standard error
+    logging.getLogger("shoal").setLevel(logging.INFO if verbose else logging.WARNING)
     if show:
         print(shoal.__version__)
         raise typer.Exit

@@ -47,6 +47,14 @@ Task = Annotated[
 TestFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="A file that holds the test part.")
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="ENGINE",
+        help="compiled, reference (NumPy), or auto: compiled where it can be; the same numbers "
+        "but for rounding.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")]
 
 
@@ -61,12 +69,12 @@ def load_data(
     named = any(entry.name == name for entry in shoal.available())
     if not named and ("/" in name or "." in name or Path(name).is_file()):
         try:
-            targets = _targets(name, target)
+            targets = target_columns(name, target)
             return shoal.Dataset.from_file(
                 name, targets, task=cast(Any, task), test_file=test_file, drop=drop
             )
         except ShoalError as error:
-            raise ShoalError(_as_options(str(error))) from error
+            raise ShoalError(as_options(str(error))) from error
     for option, value in (
         ("target", target),
         ("task", task),
@@ -80,7 +88,7 @@ def load_data(
     return shoal.load(name)
 
 
-def _targets(name: str, target: str | None) -> str | list[str]:
+def target_columns(name: str, target: str | None) -> str | list[str]:
     """The target's column, or several: A,B, or '"A, B",C' where a name has a comma in it."""
     from shoal.data.files import column_names
 
@@ -98,7 +106,7 @@ def _targets(name: str, target: str | None) -> str | list[str]:
 _MOST_NAMES = 20
 
 
-def _as_options(line: str) -> str:
+def as_options(line: str) -> str:
     """A line of the library with what to do said in options: `drop=['a']` as `--drop a`."""
     line = re.sub(r"\bdrop=\[(?:'([^']+)'|\"([^\"]+)\")\]", _drop_option, line)
     return re.sub(r"\btask='(\w+)'", r"--task \1", line)

@@ -16,6 +16,7 @@ from shoal.cli.options import (
     AsJson,
     Data,
     Drop,
+    Engine,
     Target,
     Task,
     TestFile,
@@ -73,6 +74,7 @@ def search(
     resume: Annotated[
         str | None, typer.Option(metavar="DIR", help="Go on with a study that was stopped.")
     ] = None,
+    engine: Engine = "auto",
     threads: Annotated[
         int | None, typer.Option(help="[default: one per processor]; results do not depend on it.")
     ] = None,
@@ -108,6 +110,7 @@ def search(
                 "finalists": finalists,
                 "final_seeds": final_seeds,
                 "seed": seed,
+                "engine": engine,
             },
             "command": shlex.join(command),
         }

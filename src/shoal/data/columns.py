@@ -1,27 +1,23 @@
-"""The columns of a table: what kind each is, and the preprocessing fitted on the training part.
+"""The columns of a table: what kind each is, and what must not be in one.
 
-Two kinds: a *number* (missing: the median, and a flag in an input of its own; then mean 0, standard
-deviation 1) and a *level* (text, categories, booleans: one input per level, a missing value being
-a level of its own). Dates and identifiers are refused, because silence would cost more.
+Two kinds: a *number* and a *level* (text, categories, booleans). Dates and identifiers are refused,
+because silence would cost more. What becomes of the columns is said in `preparation`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import ShoalError, unknown
+from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_LEVELS: Final = 64  # one-hot inputs of one column; rarer levels share the last
-MISSING: Final = "(missing)"
 _FEW_ROWS: Final = 30  # below, text that differs in every row proves nothing
 
 # 2024-01-31, 31/1/2024, 31.1.24, Jan 31, 2024 or 31 January 2024, with or without a time; 12:30
@@ -81,7 +77,7 @@ def _read_column(values: pd.Series[Any], name: str) -> Column:
         "missing_rows": int(values.isna().sum()),
     }
     if _kind(values, name) == "number":
-        numbers = _numbers(values, name)
+        numbers = as_numbers(values, name)
         present = numbers[~np.isnan(numbers)]
         if not present.size:
             return Column(name, "number", **gaps)
@@ -153,10 +149,12 @@ def _date_error(name: str) -> ShoalError:
     )
 
 
-def _numbers(values: pd.Series[Any], name: str) -> NDArray[np.float64]:
+def as_numbers(values: pd.Series[Any], name: str) -> NDArray[np.float64]:
     """The column as float64 with NaN where it is missing; infinity is an error."""
     import pandas as pd
 
+    if values.dtype.kind in "mM":
+        raise ShoalError(f"column {name!r} must hold numbers, but holds dates or times; convert it")
     if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
         converted = pd.to_numeric(values.map(lambda v: v if pd.isna(v) else str(v)), "coerce")
         wrong = (converted.isna() & ~values.isna()).to_numpy()
@@ -168,7 +166,9 @@ def _numbers(values: pd.Series[Any], name: str) -> NDArray[np.float64]:
             )
         values = converted
     try:
-        numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+        plain = isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiub"
+        how: dict[str, Any] = {} if plain else {"na_value": np.nan}
+        numbers = values.to_numpy(dtype=np.float64, **how)
     except (TypeError, ValueError) as error:
         raise ShoalError(f"column {name!r} must hold numbers ({error}); convert it") from error
     infinite = np.isinf(numbers)
@@ -179,112 +179,3 @@ def _numbers(values: pd.Series[Any], name: str) -> NDArray[np.float64]:
             f"{numbers[row]}; correct it or leave it empty"
         )
     return numbers
-
-
-def _levels(values: pd.Series[Any]) -> NDArray[np.object_]:
-    """The column as text, with `MISSING` where it is missing."""
-    found = values.astype(object).to_numpy()
-    absent = values.isna().to_numpy()
-    texts = np.empty(len(found), dtype=object)
-    texts[:] = [MISSING if gone else str(value) for value, gone in zip(found, absent, strict=True)]
-    return texts
-
-
-@dataclass(frozen=True, eq=False)
-class TableEncoder:
-    """A fitted preprocessing of tables: cleans each column, then applies scikit-learn's parts.
-
-    Attributes:
-        columns: what it expects.
-        fitted: the fitted `sklearn.compose.ColumnTransformer`.
-        features: the names of its outputs: "age", "age is missing", "sex=male", …
-    """
-
-    columns: tuple[Column, ...]
-    fitted: Any
-    features: tuple[str, ...]
-
-    def transform(self, frame: pd.DataFrame, /) -> NDArray[np.float32]:
-        """A network's inputs, `(rows, features)`.
-
-        Raises:
-            ShoalError: if `frame` is no table, lacks a column, or a number is not one.
-        """
-        if not hasattr(frame, "columns"):
-            raise ShoalError(
-                f"new rows must be a pandas table with the columns {_names(self.columns)}, "
-                f"not {type(frame).__name__}"
-            )
-        if not len(frame):
-            return np.empty((0, len(self.features)), dtype=np.float32)
-        with np.errstate(all="ignore"):  # what overflows becomes infinite, and is reported
-            ready = np.asarray(self.fitted.transform(_clean(frame, self.columns)), np.float32)
-        if not np.isfinite(ready).all():
-            worst = self.features[int(np.argwhere(~np.isfinite(ready))[0][1])]
-            raise ShoalError(
-                f"column {worst!r} must be of a size that float32 can hold after scaling; "
-                "look for extreme values in it"
-            )
-        return ready
-
-
-def fit_encoder(train: pd.DataFrame, columns: tuple[Column, ...]) -> TableEncoder:
-    """Fit medians, means, standard deviations and levels on the training rows."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import MissingIndicator, SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    clean = _clean(train, columns)
-    numbers = [c.name for c in columns if c.kind == "number"]
-    gaps = [name for name in numbers if clean[name].isna().any()]
-    levels = [c.name for c in columns if c.kind == "level"]
-    # A column without a single value has no median; it becomes 0 and its flag 1.
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist",
-        max_categories=MOST_LEVELS,
-        sparse_output=False,
-        dtype=np.float32,
-        feature_name_combiner=_level_name,
-    )
-    steps = [
-        ("numbers", make_pipeline(fill, StandardScaler()), numbers),
-        ("gaps", MissingIndicator(features="all"), gaps),
-        ("levels", one_hot, levels),
-    ]
-    fitted = ColumnTransformer([s for s in steps if s[2]], sparse_threshold=0.0)
-    with np.errstate(all="ignore"):  # what overflows here is reported by `transform`
-        fitted.set_output(transform="default").fit(clean)
-    level_names = fitted.named_transformers_["levels"].get_feature_names_out() if levels else ()
-    names = (*numbers, *(f"{name} is missing" for name in gaps), *map(str, level_names))
-    return TableEncoder(columns, fitted, names)
-
-
-def _level_name(column: str, level: object) -> str:
-    """The input's name, "sex=male"; "infrequent_sklearn" is how scikit-learn calls the rest."""
-    return f"{column}={'(rare)' if level == 'infrequent_sklearn' else level}"
-
-
-def _clean(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Only the expected columns, as float64 or text."""
-    import pandas as pd
-
-    have = {str(name): name for name in frame.columns}
-    for column in columns:
-        if column.name not in have:
-            raise unknown("or missing column", column.name, have)
-    return pd.DataFrame(
-        {
-            c.name: (
-                _numbers(frame[have[c.name]], c.name)
-                if c.kind == "number"
-                else _levels(frame[have[c.name]])
-            )
-            for c in columns
-        }
-    )
-
-
-def _names(columns: Iterable[Column]) -> str:
-    return ", ".join(c.name for c in columns)

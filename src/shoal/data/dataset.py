@@ -11,21 +11,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from shoal.data.arrays import from_arrays, prepare_array
-from shoal.data.columns import Column, TableEncoder
+from shoal.data.arrays import from_arrays
+from shoal.data.columns import Column
 from shoal.data.describe import Description, describe
 from shoal.data.files import from_csv, from_file, from_parquet
 from shoal.data.part import PARTS, Part, PartName
-from shoal.data.scaling import Transformer
+from shoal.data.preparation import ArrayPreparation, Preparation, TablePreparation
+from shoal.data.scaling import Pixels, Transformer
 from shoal.data.split import sample_rows, split_rows
 from shoal.data.tables import from_frame
-from shoal.data.targets import TASKS, Task
+from shoal.data.targets import Task
 from shoal.errors import ShoalError, check_choice
+
+Kind = Task | Literal["multilabel"]
+KINDS = ("classification", "multilabel", "regression")
+_COLUMNS = {"multilabel": "labels", "regression": "targets"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,15 +40,17 @@ class Dataset:
     Attributes:
         name: what to call it.
         source: where it came from: a file's name, an address, "arrays", …
-        task: "classification" or "regression".
-        train: the part to learn from.
+        task: "classification" (one class a row), "multilabel" (several labels a row, each of
+            which holds or not) or "regression".
+        train: the part to learn from; its weights, if it has any, are scaled to a mean of 1.
         valid: the part to choose by; may be empty.
         test: the part to judge by; may be empty.
-        classes: the original labels in the order of their indices; None for regression.
+        classes: the original labels in the order of their indices (of the columns of y for
+            "multilabel"); None for regression.
         features: the names of the inputs after preprocessing; empty for images.
         target: the name of the target (several are joined by ", ", those with a comma in quotes).
         target_mean: mean of each target over the training part, float64 `(outputs,)`;
-            None for classification.
+            None for labels.
         target_scale: standard deviation of the same.
         preprocessing: what `prepare` puts new inputs through; None if they are used as they are.
         columns: the original columns with their ranges, for `describe`; empty for images.
@@ -58,7 +65,7 @@ class Dataset:
 
     name: str
     source: str
-    task: Task
+    task: Kind
     train: Part
     valid: Part
     test: Part
@@ -80,7 +87,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together, and labels out of range."""
-        check_choice("task", self.task, TASKS)
+        check_choice("task", self.task, KINDS)
         if not len(self.train):
             raise ShoalError(f"data set {self.name!r} must have rows to train on, but has none")
         for which in PARTS:
@@ -90,14 +97,34 @@ class Dataset:
                     f"the {which} part must have inputs {self.in_shape} as the training part, "
                     f"but has {part.x.shape[1:]}; give rows of one shape"
                 )
-            if self.classes is not None:
+            if self.task == "classification" and self.classes is not None:
                 _check_range(part.y, len(self.classes), f"{which}.y")
-        if (self.task == "classification") != (self.classes is not None):
-            raise ShoalError(f"classes={self.classes!r} must be given for classification only")
-        if self.task == "regression" and self.train.y.ndim != 2:
+        if (self.task == "regression") == (self.classes is not None):
             raise ShoalError(
-                f"train.y of shape {self.train.y.shape} must be (rows, targets) for regression"
+                f"classes={self.classes!r} must be given for labels, and only for them"
             )
+        if self.task != "classification" and self.train.y.ndim != 2:
+            raise ShoalError(
+                f"train.y of shape {self.train.y.shape} must be (rows, {_COLUMNS[self.task]}) for "
+                f"{self.task}"
+            )
+        if self.task == "multilabel":
+            self._check_labels()
+        if self.train.weights is not None:
+            object.__setattr__(self, "train", _of_mean_1(self.train))
+
+    def _check_labels(self) -> None:
+        """Require a column for each label, and nothing but 0 and 1 in it."""
+        names = self.classes or ()
+        if len(names) != self.train.y.shape[1]:
+            raise ShoalError(
+                f"train.y has {self.train.y.shape[1]} columns, but there are {len(names)} classes; "
+                "give one name for each column"
+            )
+        for which in PARTS:
+            y = self.part(which).y
+            if not np.isin(y, (0, 1)).all():
+                raise ShoalError(f"{which}.y must be 0 (does not hold) or 1 (holds) everywhere")
 
     @property
     def in_shape(self) -> tuple[int, ...]:
@@ -124,6 +151,9 @@ class Dataset:
             for array in (part.x, part.y):
                 digest.update(f"|{which}|{array.dtype.str}|{array.shape}|".encode())
                 digest.update(array.reshape(-1).view(np.uint8).data)
+            if part.weights is not None:
+                digest.update(f"|{which}|weights|".encode())
+                digest.update(part.weights.view(np.uint8).data)
         return digest.hexdigest()
 
     def part(self, which: PartName) -> Part:
@@ -149,7 +179,7 @@ class Dataset:
         >>> load("digits").take(100)
         <Dataset digits: classification, 100 + 359 + 359 rows, inputs (8, 8), 10 classes>
         """
-        y = self.train.y if self.classes is not None else None
+        y = self.train.y if self.task == "classification" else None
         rows = sample_rows(len(self.train), n, seed, y)
         note = f"{n} of {len(self.train)} training rows (take, seed {seed})"
         return replace(
@@ -174,7 +204,8 @@ class Dataset:
                 f"data set {self.name!r} has a validation part of {len(self.valid)} rows already; "
                 "load it with valid=0 to carve another"
             )
-        y, classes = (None, ()) if self.classes is None else (self.train.y, self.classes)
+        one_class = self.task == "classification"
+        y, classes = (self.train.y, self.classes or ()) if one_class else (None, ())
         train, carved, _ = split_rows(len(self.train), valid, 0, seed, y, classes)
         return replace(self, train=self.train.rows(train), valid=self.train.rows(carved))
 
@@ -194,7 +225,7 @@ class Dataset:
         """Standardised predictions `(n, outputs)` in the targets' own units: mean + scale · y.
 
         Raises:
-            ShoalError: for classification.
+            ShoalError: for labels.
 
         >>> data = Dataset.from_arrays([[0.0], [1.0]], [10.0, 30.0], valid=0, test=0)
         >>> data.values(data.train.y)
@@ -202,14 +233,14 @@ class Dataset:
                [30.]])
         """
         if self.target_mean is None or self.target_scale is None:
-            raise ShoalError(f"data set {self.name!r} is for classification; use labels(indices)")
+            raise ShoalError(f"data set {self.name!r} is for {self.task}; use labels(indices)")
         return self.target_mean + self.target_scale * np.asarray(standardised, dtype=np.float64)
 
     def prepare(self, x: Any) -> NDArray[np.float32]:
         """New raw inputs, made ready for a network that was trained on this data set.
 
         Args:
-            x: what the data set was made from: an array `(n, *in_shape)`, or a pandas table with
+            x: what the data set was made from: an array `(n, *in_shape)`, or a table with
                 its columns (further ones, such as the target, are left aside).
 
         Raises:
@@ -219,9 +250,32 @@ class Dataset:
         >>> data.prepare([[4.0]])
         array([[3.]], dtype=float32)
         """
-        if isinstance(self.preprocessing, TableEncoder):
-            return self.preprocessing.transform(x)
-        return prepare_array(x, self.preprocessing, self.in_shape)
+        if self._is_plain:
+            return self.preparation.transform(x)
+        ArrayPreparation(self.in_shape).transform(x)  # refuses what it cannot take
+        return np.asarray(self.preprocessing.transform(np.asarray(x)), np.float32)  # type: ignore[union-attr]
+
+    @property
+    def preparation(self) -> Preparation:
+        """What `prepare` does, as plain data that a file can hold.
+
+        Raises:
+            ShoalError: `preprocessing` is a transformer of somebody else.
+        """
+        if isinstance(self.preprocessing, ArrayPreparation | TablePreparation):
+            return self.preprocessing
+        if self.preprocessing is None or isinstance(self.preprocessing, Pixels):
+            names = self.features if len(self.in_shape) == 1 else ()
+            return ArrayPreparation(self.in_shape, self.preprocessing, columns=names)
+        raise ShoalError(
+            f"preprocessing={self.preprocessing!r} cannot be kept as plain numbers; make the data "
+            "set with Dataset.from_arrays or from_frame, which fit their own"
+        )
+
+    @property
+    def _is_plain(self) -> bool:
+        plain = (ArrayPreparation, TablePreparation, Pixels)
+        return self.preprocessing is None or isinstance(self.preprocessing, plain)
 
     def describe(self) -> Description:
         """Shapes, classes, ranges, gaps, origin and preprocessing; `print` it to read it."""
@@ -230,12 +284,21 @@ class Dataset:
     def __repr__(self) -> str:
         """One line; the rows are those to train on, to choose by and to judge by."""
         rows = " + ".join(str(len(self.part(which))) for which in PARTS)
-        noun = "classes" if self.classes is not None else "targets"
-        noun = noun if self.outputs > 1 else "target"
+        nouns = {"classification": ("class", "classes"), "multilabel": ("label", "labels")}
+        noun = nouns.get(self.task, ("target", "targets"))[self.outputs > 1]
         return (
             f"<Dataset {self.name}: {self.task}, {rows} rows, "
             f"inputs {self.in_shape}, {self.outputs} {noun}>"
         )
+
+
+def _of_mean_1(part: Part) -> Part:
+    """The part with weights of mean 1; those that are so but for rounding stay as they are."""
+    assert part.weights is not None
+    mean = part.weights.mean(dtype=np.float64)
+    if abs(mean - 1) < 1e-6:
+        return part
+    return replace(part, weights=(part.weights / mean).astype(np.float32))
 
 
 def _check_range(indices: NDArray[Any], count: int, name: str) -> None:

@@ -35,7 +35,8 @@ class Description:
 
     Attributes:
         facts: pairs of a label and a value, in the order to print them.
-        classes: rows of each class in each part; empty for regression.
+        classes: rows of each class (or for which each label holds) in each part; empty for
+            regression.
         columns: the original columns; empty for images.
         numbers: the same facts for a machine: numbers, lists and names, no sentences.
     """
@@ -113,17 +114,25 @@ def describe(data: Dataset) -> Description:
         facts.append(("missing", f"{gaps:.2%} of all cells" if gaps else "none"))
     counts: tuple[ClassCount, ...] = ()
     if data.classes is not None:
+        several = data.task == "multilabel"
         parts = [
-            np.bincount(p.y, minlength=data.outputs) for p in (data.train, data.valid, data.test)
+            p.y.sum(axis=0).astype(int) if several else np.bincount(p.y, minlength=data.outputs)
+            for p in (data.train, data.valid, data.test)
         ]
         columns = [p.tolist() for p in parts]
         counts = tuple(ClassCount(*row) for row in zip(data.classes, *columns, strict=True))
         top = int(np.argmax(parts[0]))
-        share = parts[0][top] / parts[0].sum()
-        facts.append(("target", f"{data.target}, {data.outputs} classes"))
+        share = parts[0][top] / len(data.train)
         facts.append(
-            ("balance", f"always guessing {data.classes[top]!r} is right in {share:.1%} (training)")
+            ("target", f"{data.target}, {data.outputs} {'labels' if several else 'classes'}")
         )
+        mean = parts[0].sum() / len(data.train)
+        balance = (
+            f"{mean:.3g} labels hold in a row on average (training)"
+            if several
+            else f"always guessing {data.classes[top]!r} is right in {share:.1%} (training)"
+        )
+        facts.append(("balance", balance))
     elif data.target_mean is not None and data.target_scale is not None:
         pairs = zip(_targets(data), data.target_mean, data.target_scale, strict=True)
         texts = [f"{name}: mean {m:.4g}, standard deviation {s:.4g}" for name, m, s in pairs]

@@ -9,7 +9,9 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -164,15 +166,102 @@ def _read_file(path: Path) -> _Read:
     raise _kind_error(path)
 
 
-def _read_csv(path: Path, separator: str | None = None) -> _Read:
-    """A CSV file as a table; it must be whole, and its first row must name the columns."""
+def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A file as a table, read as its ending says.
+
+    Raises:
+        ShoalError: as `from_file`.
+    """
+    return _read_file(Path(path))[0]
+
+
+def read_pieces(
+    path: str | os.PathLike[str], cells: int = 2**21, texts: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:
+    r"""The rows of a file in pieces, so that one that is larger than the memory can be read.
+
+    Args:
+        path: a file of a kind that `from_file` takes.
+        cells: rows times columns of a piece, about.
+        texts: columns whose cells stay text as they stand in a CSV file, be they like numbers.
+
+    Raises:
+        ShoalError: as `from_file`; of rows that are wrong only when they are reached.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "sizes.csv")
+    ...     _ = path.write_text("size,kind\n1,a\n2,a\n3,b\n")
+    ...     [piece["size"].tolist() for piece in read_pieces(path, cells=4)]
+    [[1, 2], [3]]
+    """
+    path = Path(path)
+    lower = path.name.lower()
+    if lower.endswith(_PARQUET):
+        yield from _parquet_pieces(path, cells)
+        return
+    if not lower.removesuffix(".gz").endswith(tuple(_TEXT)):
+        raise _kind_error(path)
+    import pandas as pd
+
+    look = _look_at_csv(path, None)
+    how = look.how | {"dtype": {name: str for name in texts if name in look.names}}
+    with _csv_errors(path, look.separator):
+        pieces = pd.read_csv(
+            path,
+            sep=look.separator,
+            low_memory=False,
+            index_col=False,
+            chunksize=max(1, cells // len(look.names)),
+            **how,
+        )
+    with pieces:
+        while True:
+            with _csv_errors(path, look.separator):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            if look.separator != ",":
+                _mend_decimal_commas(piece, texts)
+            yield piece
+
+
+def _parquet_pieces(path: Path, cells: int) -> Iterator[pd.DataFrame]:
+    """A Parquet file piece by piece; an index that has a name is a column as any other."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    _check_file(path)
+    try:
+        with parquet.ParquetFile(path) as file:
+            rows = max(1, cells // max(1, len(file.schema_arrow.names)))
+            for batch in file.iter_batches(batch_size=rows):
+                piece = pa.Table.from_batches([batch]).to_pandas()
+                named = [name for name in piece.index.names if name is not None]
+                yield piece.reset_index(named) if named else piece
+    except (OSError, pa.ArrowInvalid, NotImplementedError) as error:
+        raise _parquet_error(path, error) from error
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the first row of a CSV file says: names, separator, and how to read it."""
+
+    names: list[str]
+    separator: str
+    marks: list[str]
+    how: dict[str, Any]
+
+
+def _look_at_csv(path: Path, given: str | None) -> _Look:
+    """Look at the first row of a CSV file, which must name the columns."""
     import pandas as pd
 
     _check_file(path)
-    given = separator
+    separator = given
     if separator is None:
         separator = _TEXT.get(Path(path.name.lower().removesuffix(".gz")).suffix, ",")
-    try:
+    with _csv_errors(path, separator):
         with path.open("rb") as file:
             zipped = file.read(2) == _GZIP or path.name.lower().endswith(".gz")
         how: Any = {"compression": "gzip" if zipped else None}
@@ -188,10 +277,19 @@ def _read_csv(path: Path, separator: str | None = None) -> _Read:
                 f"{path.name} seems to be separated by {marks[0]!r}; pass separator={marks[0]!r}"
             )
         _check_header(names, path.name)
+    return _Look(names, separator, marks, how)
+
+
+@contextmanager
+def _csv_errors(path: Path, separator: str) -> Iterator[None]:
+    """Say in one line what is wrong with a CSV file."""
+    import pandas as pd
+
+    try:
         with warnings.catch_warnings():
             # Surplus cells would be dropped (or, by default, taken for row names).
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, sep=separator, low_memory=False, index_col=False, **how)
+            yield
     except pd.errors.ParserWarning as error:
         raise ShoalError(
             f"{path.name} must have a name for each column, but its rows are longer than its first "
@@ -211,27 +309,36 @@ def _read_csv(path: Path, separator: str | None = None) -> _Read:
         raise ShoalError(
             f"{path.name} cannot be read ({error}); the file may be truncated: get it again"
         ) from error
-    words = [f"separated by {separator!r}"] if marks else []
-    if separator != ",":
+
+
+def _read_csv(path: Path, separator: str | None = None) -> _Read:
+    """A CSV file as a table; it must be whole, and its first row must name the columns."""
+    import pandas as pd
+
+    look = _look_at_csv(path, separator)
+    with _csv_errors(path, look.separator):
+        frame = pd.read_csv(path, sep=look.separator, low_memory=False, index_col=False, **look.how)
+    words = [f"separated by {look.separator!r}"] if look.marks else []
+    if look.separator != ",":
         commas = _mend_decimal_commas(frame)
         words += [f"decimal commas in {', '.join(commas)}"] if commas else []
     return frame, f" ({'; '.join(words)})" if words else ""
 
 
-def _mend_decimal_commas(frame: pd.DataFrame) -> list[str]:
+def _mend_decimal_commas(frame: pd.DataFrame, texts: Collection[str] = ()) -> list[str]:
     """Turn columns of numbers with decimal commas into numbers; gives their names."""
     import pandas as pd
 
     mended = []
     for name in frame.columns:
-        if not pd.api.types.is_string_dtype(frame[name]):
+        if name in texts or not pd.api.types.is_string_dtype(frame[name]):
             continue
-        texts = frame[name].dropna().astype(str)
-        whole = texts.str.fullmatch(r"\s*[-+]?\d+\s*")
-        commas = texts.str.fullmatch(_DECIMAL_COMMA)
+        cells = frame[name].dropna().astype(str)
+        whole = cells.str.fullmatch(r"\s*[-+]?\d+\s*")
+        commas = cells.str.fullmatch(_DECIMAL_COMMA)
         if commas.any() and (whole | commas).all():
             numbers = np.full(len(frame), np.nan)
-            numbers[frame[name].notna()] = texts.str.replace(",", ".").astype(np.float64)
+            numbers[frame[name].notna()] = cells.str.replace(",", ".").astype(np.float64)
             frame[name] = numbers
             mended.append(str(name))
     return mended
@@ -245,12 +352,16 @@ def _read_parquet(path: Path) -> _Read:
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())
-        raise ShoalError(
-            f"{path.name} must be a Parquet file, but: {reason}; get it again, or use from_csv"
-        ) from error
+        raise _parquet_error(path, error) from error
     named = [name for name in frame.index.names if name is not None]
     return (frame.reset_index(named) if named else frame), ""
+
+
+def _parquet_error(path: Path, error: Exception) -> ShoalError:
+    reason = " ".join(str(error).split())
+    return ShoalError(
+        f"{path.name} must be a Parquet file, but: {reason}; get it again, or use from_csv"
+    )
 
 
 def _check_file(path: Path) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data.assemble import cut, finish
-from shoal.data.columns import MOST_LEVELS, Column, fit_encoder, read_columns
+from shoal.data.columns import Column, read_columns
 from shoal.data.part import PARTS
+from shoal.data.preparation import MOST_LEVELS, as_pandas, fit_table, is_table
 from shoal.data.targets import Target, Task, read_more, read_target
 from shoal.errors import ShoalError, counted, unknown
 
@@ -34,7 +35,7 @@ def from_frame(
     name: str = "frame",
     source: str = "frame",
 ) -> Dataset:
-    """A data set from a pandas table with columns of any kind but dates.
+    """A data set from a table (pandas, polars, Arrow) with columns of any kind but dates.
 
     Numbers: a missing one becomes the median and is flagged in a column of its own; then mean
     0, standard deviation 1. Text, categories and booleans: one input per level, a missing
@@ -64,6 +65,50 @@ def from_frame(
     >>> data.features
     ('size', 'size is missing', 'colour=b', 'colour=g', 'colour=r')
     """
+    inputs, read, frame = inputs_and_target(frame, target, task=task, drop=drop, name=name)
+    targets, dropped = _names(target), _names(drop)
+    columns = read_columns(inputs)
+    rows = cut(read, len(frame), valid, test, seed, own_test=test_frame is not None)
+    tables = {part: inputs.iloc[rows[part]] for part in PARTS}
+    ys = {part: read.y[rows[part]] for part in PARTS}
+    if test_frame is not None:
+        more = _check_frame(test_frame, "the test set")
+        for wanted in targets:
+            if wanted not in more.columns:
+                raise unknown("target column in the test set", wanted, more.columns)
+        tables["test"] = more
+        ys["test"] = read_more(target_values(more, targets), read, name=_quoted(targets))
+
+    fitted = fit_table(tables["train"], columns)
+    return finish(
+        read,
+        {part: fitted.transform(table) for part, table in tables.items()},
+        ys,
+        name=name,
+        source=source,
+        target=_joined(targets),
+        features=fitted.features,
+        preprocessing=fitted,
+        columns=columns,
+        notes=_notes(columns, dropped),
+    )
+
+
+def inputs_and_target(
+    frame: Any,
+    target: str | Sequence[str],
+    *,
+    task: Task | None = None,
+    drop: Sequence[str] = (),
+    name: str = "frame",
+) -> tuple[pd.DataFrame, Target, pd.DataFrame]:
+    """The columns to predict from, what is to be predicted, and the table with text for names.
+
+    The arguments are those of `from_frame`.
+
+    Raises:
+        ShoalError: columns that do not exist or have no name, a target with gaps.
+    """
     frame = _check_frame(frame, name)
     targets, dropped = _names(target), _names(drop)
     known = [str(c) for c in frame.columns]
@@ -74,39 +119,13 @@ def from_frame(
         if unwanted not in known:
             raise unknown("column to drop", unwanted, known)
     _refuse_nameless([c for c in known if c not in dropped])
-
     inputs = frame.drop(columns=[*targets, *dropped])
     if not targets or inputs.shape[1] == 0:
         raise ShoalError(
             f"{name} must have a target and at least one more column, but has {known} with target "
             f"{targets} and drop={dropped}"
         )
-    columns = read_columns(inputs)
-    read = _read_target(frame, targets, task)
-    rows = cut(read, len(frame), valid, test, seed, own_test=test_frame is not None)
-    tables = {part: inputs.iloc[rows[part]] for part in PARTS}
-    ys = {part: read.y[rows[part]] for part in PARTS}
-    if test_frame is not None:
-        more = _check_frame(test_frame, "the test set")
-        for wanted in targets:
-            if wanted not in more.columns:
-                raise unknown("target column in the test set", wanted, more.columns)
-        tables["test"] = more
-        ys["test"] = read_more(_target_values(more, targets), read, name=_quoted(targets))
-
-    encoder = fit_encoder(tables["train"], columns)
-    return finish(
-        read,
-        {part: encoder.transform(table) for part, table in tables.items()},
-        ys,
-        name=name,
-        source=source,
-        target=_joined(targets),
-        features=encoder.features,
-        preprocessing=encoder,
-        columns=columns,
-        notes=_notes(columns, dropped),
-    )
+    return inputs, _read_target(frame, targets, task), frame
 
 
 def _refuse_nameless(names: list[str]) -> None:
@@ -121,13 +140,12 @@ def _refuse_nameless(names: list[str]) -> None:
 
 def _check_frame(frame: object, name: str) -> pd.DataFrame:
     """A table with rows, and columns named by text, each once."""
-    import pandas as pd
-
-    if not isinstance(frame, pd.DataFrame):
+    if not is_table(frame):
         raise ShoalError(
-            f"{name} must be a pandas DataFrame, not {type(frame).__name__}; "
-            "for arrays use Dataset.from_arrays"
+            f"{name} must be a table (a DataFrame of pandas or polars, an Arrow table), "
+            f"not {type(frame).__name__}; for arrays use Dataset.from_arrays"
         )
+    frame = as_pandas(frame, name)
     if not len(frame):
         raise ShoalError(f"{name} has column names but no rows; give at least two rows")
     named = frame.set_axis([str(c) for c in frame.columns], axis="columns")
@@ -141,7 +159,7 @@ def _read_target(frame: pd.DataFrame, targets: list[str], task: Task | None) -> 
     """The target; ordered categories keep their order."""
     import pandas as pd
 
-    values = _target_values(frame, targets)
+    values = target_values(frame, targets)
     column = frame[targets[0]]
     if task is not None or not isinstance(column.dtype, pd.CategoricalDtype):
         return read_target(values, name=_quoted(targets), task=task)
@@ -152,7 +170,7 @@ def _read_target(frame: pd.DataFrame, targets: list[str], task: Task | None) -> 
     return replace(read, why="inferred: the column holds categories")
 
 
-def _target_values(frame: pd.DataFrame, targets: list[str]) -> NDArray[Any]:
+def target_values(frame: pd.DataFrame, targets: list[str]) -> NDArray[Any]:
     """The target columns as an array; none may be missing, none a date."""
     import pandas as pd
 

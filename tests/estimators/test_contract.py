@@ -1,0 +1,67 @@
+"""scikit-learn's own checks of an estimator, all of them."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from shoal import ShoalClassifier, ShoalRegressor
+
+EXPECTED = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "holds in the precision in which networks are trained, float32 (see the test below); the "
+        "check wants 1e-7, but sums of rows in another order differ by more"
+    ),
+    "check_methods_subset_invariance": (
+        "a matrix product takes another way for another number of rows, so the last bits of "
+        "float32 differ (see the test below); the check wants 1e-7"
+    ),
+}
+"""Checks that fail, and why; both hold to float32's own precision."""
+
+
+@parametrize_with_checks(
+    [ShoalClassifier(), ShoalRegressor()],
+    expected_failed_checks=lambda estimator: EXPECTED,
+    xfail_strict=True,
+)
+def test_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+@pytest.mark.parametrize("kind", [ShoalClassifier, ShoalRegressor])
+def test_checks_that_fail_at_1e7_hold_in_float32(name, kind, monkeypatch):
+    """The very checks, with the tolerance that scikit-learn has for arrays of float32."""
+    for place in ("assert_allclose", "assert_allclose_dense_sparse"):
+        plain = getattr(estimator_checks, place)
+
+        @functools.wraps(plain)
+        def rounded(a, b, *args, plain=plain, rtol=None, atol=0.0, **options):
+            return plain(a, b, *args, rtol=1e-4, atol=max(atol, 1e-5), **options)
+
+        monkeypatch.setattr(estimator_checks, place, rounded)
+    getattr(estimator_checks, name)(kind.__name__, kind())
+
+
+def test_tags_say_what_goes_in():
+    for kind in (ShoalClassifier, ShoalRegressor):
+        tags = kind().__sklearn_tags__()
+        assert tags.input_tags.allow_nan
+        assert tags.input_tags.three_d_array
+        assert not tags.input_tags.sparse
+        assert tags.target_tags.required
+        assert tags.target_tags.single_output
+    assert ShoalClassifier().__sklearn_tags__().classifier_tags.multi_label
+    assert ShoalRegressor().__sklearn_tags__().target_tags.multi_output
+
+
+def test_sparse_matrices_are_refused_with_advice():
+    import scipy.sparse
+
+    with pytest.raises(TypeError, match="dense data is required"):
+        ShoalRegressor().fit(scipy.sparse.eye_array(5).tocsr(), np.arange(5.0))
