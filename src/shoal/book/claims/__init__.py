@@ -7,8 +7,12 @@ from shoal.book.claims import (
     dropout,
     ensemble,
     equal_weights,
+    guided_search,
+    importance,
     init,
     optimizers,
+    ranges,
+    sampling,
     weight_decay,
 )
 from shoal.book.claims.claim import MIN_SEEDS, Claim
@@ -26,6 +30,10 @@ CLAIMS: dict[str, Claim] = {
         weight_decay,
         dropout,
         ensemble,
+        ranges,
+        guided_search,
+        sampling,
+        importance,
     )
 }
 """Every claim by its name; a new one is a file and a line here."""
