@@ -5,7 +5,7 @@ BIN := .venv/bin
 RUN := runs/demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
-.PHONY: demo test lint format bench docs lock clean
+.PHONY: demo test lint format bench tables docs lock clean
 
 demo: .venv/installed  ## compare six optimizers on MNIST if it is at hand, else on digits
 	@rm -rf $(RUN)
@@ -27,6 +27,10 @@ format: .venv/installed-dev
 # OpenBLAS is left to pick its kernels for this processor, as it does for users
 bench: .venv/installed-dev  ## ratios to PyTorch and scikit-learn, measured side by side
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks --markdown docs/benchmarks.md
+
+tables: .venv/installed-dev  ## the estimators beside their peers on tables, and what "tuned" is made of
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.tables --markdown docs/estimators.md
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BIN)/python -m benchmarks.tables --ablation --markdown docs/estimators.md
 
 docs: .venv/installed-dev  ## the figures of the README and of docs/, made anew
 	$(BIN)/python docs/figures.py

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import batch_norm_grid, early_dropping, optimizers, search
+from benchmarks import batch_norm_grid, early_dropping, networks, optimizers, search
 from benchmarks.harness import Workload
 
 WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
@@ -20,5 +20,10 @@ WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
     "early-dropping": early_dropping.workload,
     "optimizers": optimizers.workload,
     "batch-norm-grid": batch_norm_grid.workload,
+    "tiny": networks.tiny,
+    "one-network": networks.one_network,
+    "wide": networks.wide,
+    "convnet": networks.one_convnet,
+    "convnets": networks.convnets,
 }
 """Workloads by name; each is made by a function of `quick`."""

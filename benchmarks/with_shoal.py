@@ -1,4 +1,4 @@
-"""Shoal: all members at once, by the reference engine."""
+"""Shoal: all members at once, by the engine that it takes by itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.machine import named, processors
 from benchmarks.work import Outcome, Training, contestant, keys
 from shoal import Trainer
 
-SETTINGS = "reference engine, all members at once; keeps each step's loss and gradient norm"
+SETTINGS = "compiled engine, all members at once; keeps each step's loss and gradient norm"
 
 
 def start(training: Training, threads: int) -> Timed:

@@ -129,19 +129,39 @@ def network_of(torch: Any, training: Training, member: Member, batches: list[Any
     bound = recipe.network.bind(data.in_shape, data.outputs)
     values = bound.init(member.seed, data.in_shape, recipe.init)
     modules = []
+    image: tuple[int, ...] = ()
     for layer, shape, arrays in zip(
         bound.layers, bound.shapes(data.in_shape), values, strict=False
     ):
+        if isinstance(layer, shoal.Affine) and image:
+            arrays = arrays | {"W": _channels_first(arrays["W"], image)}
+        image = shape if isinstance(layer, shoal.Flatten) and len(shape) == 3 else ()
         modules.append(_module(torch, layer, shape, arrays))
     model = torch.nn.Sequential(*[module for module in modules if module is not None])
     return _One(model, _optimizer(torch, member, model), batches)
+
+
+def _channels_first(weights: Any, image: tuple[int, ...]) -> Any:
+    """Weights of numbers of an image (height, width, channels) in PyTorch's order of them."""
+    units = weights.shape[1]
+    return weights.reshape(*image, units).transpose(2, 0, 1, 3).reshape(-1, units)
 
 
 def _module(torch: Any, layer: Any, shape: tuple[int, ...], arrays: dict[str, Any]) -> Any:
     nn = torch.nn
     match layer:
         case shoal.Flatten():
-            return None  # the rows are flat already
+            # the rows are flat already, unless they are images; then channels come first there
+            return nn.Flatten() if len(shape) == 3 else None
+        case shoal.Conv2D(filters, size):
+            module = nn.Conv2d(shape[2] if len(shape) == 3 else 1, filters, size)
+            with torch.no_grad():
+                module.weight.copy_(torch.tensor(arrays["W"].transpose(3, 2, 0, 1).copy()))
+                module.bias.copy_(torch.tensor(arrays["b"]))
+            flat = len(shape) == 2  # a grey image, a row of numbers so far
+            return nn.Sequential(nn.Unflatten(1, (1, *shape)), module) if flat else module
+        case shoal.MaxPool2D(size):
+            return nn.MaxPool2d(size)
         case shoal.Affine(units):
             module = nn.Linear(shape[0], units)
             with torch.no_grad():

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from benchmarks.harness import Contestant, Timed
 from shoal import Dataset, Member, Network
 from shoal.data.batching import batch_rows, steps_per_epoch
-from shoal.nn import Affine
 
 WARM_UP_STEPS = 8
 
@@ -82,10 +81,10 @@ class Training:
 
     def flops(self) -> float:
         """Operations of one member from start to end; see `FORMULA`."""
-        sizes = affine_sizes(self.members[0].recipe.network, self.data)
-        training = sum(step_flops(sizes, len(rows)) for rows in self.batches(seed=0))
+        works = multiply_adds(self.members[0].recipe.network, self.data)
+        training = sum(step_flops(works, len(rows)) for rows in self.batches(seed=0))
         rows = sum(self.evaluation_rows(part) for part in self.parts)
-        return training + len(self.evaluated_at) * forward_flops(sizes, rows)
+        return training + len(self.evaluated_at) * forward_flops(works, rows)
 
 
 @dataclass(frozen=True)
@@ -144,38 +143,37 @@ def contestant(
     )
 
 
-def affine_sizes(network: Network, data: Dataset) -> list[tuple[int, int]]:
-    """(inputs, outputs) of each affine layer.
+def multiply_adds(network: Network, data: Dataset) -> list[int]:
+    """Those of each layer with weights, for one row, forward.
 
     >>> import shoal
-    >>> affine_sizes(shoal.mlp([16]), shoal.load("digits"))
-    [(64, 16), (16, 10)]
+    >>> multiply_adds(shoal.mlp([16]), shoal.load("digits"))
+    [1024, 160]
     """
     bound = network.bind(data.in_shape, data.outputs)
     shapes = bound.shapes(data.in_shape)
-    return [
-        (shapes[i][0], shapes[i + 1][0])
-        for i, layer in enumerate(bound.layers)
-        if isinstance(layer, Affine)
+    counts = [
+        layer.multiply_adds(shape) for layer, shape in zip(bound.layers, shapes, strict=False)
     ]
+    return [count for count in counts if count]
 
 
-def forward_flops(sizes: list[tuple[int, int]], rows: int) -> float:
+def forward_flops(works: list[int], rows: int) -> float:
     """2 · multiply-adds.
 
-    >>> forward_flops([(64, 16), (16, 10)], rows=1)
+    >>> forward_flops([1024, 160], rows=1)
     2368.0
     """
-    return 2.0 * rows * sum(fan_in * fan_out for fan_in, fan_out in sizes)
+    return 2.0 * rows * sum(works)
 
 
-def step_flops(sizes: list[tuple[int, int]], rows: int) -> float:
+def step_flops(works: list[int], rows: int) -> float:
     """Forward; as much for the gradients of weights; and of inputs, but not the first layer's.
 
-    >>> step_flops([(64, 16), (16, 10)], rows=1)
+    >>> step_flops([1024, 160], rows=1)
     5056.0
     """
-    return 2 * forward_flops(sizes, rows) + forward_flops(sizes[1:], rows)
+    return 2 * forward_flops(works, rows) + forward_flops(works[1:], rows)
 
 
 def agreement(results: Mapping[str, Any], metric: str) -> list[str]:

@@ -120,12 +120,17 @@ MAY_IMPORT = {
     "data": LEAVES,
     "engine": LEAVES | {"nn", "optim", "data"},
     "comparison": LEAVES | {"engine", "data"},
-    "plot": LEAVES | {"comparison", "study", "engine", "data"},
+    "plot": LEAVES | {"comparison", "study", "estimators", "engine", "data"},
     "study": LEAVES | {"comparison", "engine", "data"},
     "report": LEAVES | {"comparison", "study", "engine", "data", "plot"},
+    "estimators": LEAVES | {"study", "engine", "data", "nn", "optim"},
     "book": {"", "errors", "comparison", "engine", "plot", "report"},
 }
-LAZILY = {"comparison": {"plot", "report"}, "study": {"plot", "report"}}
+LAZILY = {
+    "comparison": {"plot", "report"},
+    "study": {"plot", "report"},
+    "estimators": {"plot"},
+}
 """What may be imported inside of functions only: a result draws and reports itself."""
 
 

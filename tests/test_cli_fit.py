@@ -133,7 +133,7 @@ def test_several_targets(run, home):
     assert status == 0
     assert out.startswith("price,size\n")
     assert out.count("\n") == 301
-    assert "price: RMSE " in err
+    assert err.startswith("price, size are in two.csv: price: RMSE ")
     assert "; size: RMSE " in err
 
 
@@ -366,6 +366,9 @@ def test_a_model_of_an_array_takes_the_columns_in_their_order(run, home):
         ((*NUMBERS, "--task", "clustering"), "unknown task 'clustering'"),
         ((*CLASSES, "--test-file", "r.toml"), "must be a file .csv"),
         ((*CLASSES, "--drop", "rooms"), "unknown column to drop 'rooms'"),
+        ((*CLASSES, "--weight", "code"), "--weight=code must hold numbers"),
+        ((".", "--target", "y"), "must be a file .csv, .tsv or .tab (each also .gz), .parquet or "),
+        ((".", "--target", "y"), "but is a folder; name a file in it"),
     ],
 )  # fmt: skip
 def test_mistakes_in_fit(arguments, text, run, home):
@@ -384,6 +387,44 @@ def test_an_identifier_is_to_be_dropped_in_words_of_the_options(run, home):
     assert "leave it out with --drop owner" in err
 
 
+def test_a_negative_weight_is_named_by_its_column(run, home):
+    houses().assign(counts=np.arange(300) - 1.0).to_csv("train.csv", index=False)
+    status, _, err = run("fit", *CLASSES, "--weight", "counts")
+    assert status == 2
+    assert "counts[0]=-1 must be >= 0" in err
+
+
+def test_columns_that_count_the_rows_or_say_nothing_are_noted(run, home):
+    table = houses().assign(id=np.arange(1, 301), city="Bern", gap=np.nan)
+    table.to_csv("train.csv", index=False)
+    status, _, err = run("fit", *CLASSES, "--epochs", "2")
+    assert status == 0
+    lines = err.splitlines()
+    assert lines[0].startswith("note: column 'id' counts the rows from 1; if it is a row number")
+    assert lines[0].endswith("--drop id")
+    assert lines[1] == "note: 2 columns say the same in every row: 'city', 'gap'"
+    houses().assign(id=np.arange(300) * 2).to_csv("train.csv", index=False)
+    assert run("fit", *CLASSES, "--epochs", "2", "--overwrite")[2] == "model: train.shoal\n"
+
+
+def test_whole_numbers_may_be_meant_otherwise(run, home):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    for name, y, said in (
+        ("stars", rng.integers(1, 6, 300), "5 classes (if they are amounts, say --task regressi"),
+        ("age", rng.integers(1, 99, 300), "1 number (if they are labels, say --task classificat"),
+        ("died", rng.integers(0, 2, 300), "2 classes\n"),
+        ("price", x * 2, "1 number\n"),
+    ):
+        pd.DataFrame({"x": x, name: y}).to_csv(f"{name}.csv", index=False)
+        status, out, _ = run("fit", f"{name}.csv", "--target", name, "--epochs", "1")
+        assert status == 0
+        assert said in out
+    status, out, _ = run("fit", "stars.csv", "--target", "stars", "--task", "regression",
+                         "--epochs", "1", "--overwrite")  # fmt: skip
+    assert "1 number\n" in out
+
+
 def test_a_recipe_of_several_arms_is_none(run, home):
     arm = 'network = { hidden = [4] }\noptimizer = { kind = "SGD" }\n'
     Path("two.toml").write_text(f"[arms.a]\n{arm}[arms.b]\n{arm}")
@@ -398,7 +439,7 @@ def test_a_test_file_must_have_the_columns_and_labels(run, home):
     houses(20).drop(columns="kind").to_csv("test.csv", index=False)
     status, _, err = run("fit", *CLASSES, "--test-file", "test.csv")
     assert status == 2
-    assert "missing column in test.csv 'kind'" in err
+    assert "there is no column 'kind' in test.csv; it has size, code, new" in err
     houses(20).assign(dear="perhaps").to_csv("test.csv", index=False)
     status, _, err = run("fit", *CLASSES, "--test-file", "test.csv")
     assert status == 2
@@ -419,12 +460,12 @@ def fitted(run, home):
         (("x.shoal", "new.csv"), "x.shoal does not exist; give a model file"),
         (("c.shoal", "x.csv"), "there is no file 'x.csv'"),
         (("c.shoal", "c.shoal"), "must be a file .csv"),
-        (("c.shoal", "few.csv"), "missing column 'size'"),
+        (("c.shoal", "few.csv"), "there is no column 'size'; it has kind, code, new"),
         (("c.shoal", "none.csv"), "has column names but no rows"),
         (("c.shoal", "new.csv", "--interval", "0.9"), "--interval is for numbers"),
         (("n.shoal", "new.csv", "--proba"), "--proba is for classes"),
         (("n.shoal", "new.csv", "--interval", "90"), "--interval=90.0 must be a number > 0"),
-        (("n.shoal", "new.csv", "--interval", "0.999"), "needs at least 999 validation rows"),
+        (("n.shoal", "new.csv", "--interval", "0.999"), "--interval=0.999 needs at least 999"),
         (("c.shoal", "new.csv", "--out", "p.xlsx"), "--out=p.xlsx must end in one of .csv"),
         (("c.shoal", "new.csv", "--out", "new.csv"), "new.csv is there already; give --overwrite"),
         (("c.shoal", "new.csv", "--out", "r.toml/p.csv"), "cannot write r.toml/p.csv"),

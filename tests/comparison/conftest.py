@@ -42,6 +42,7 @@ def _history(
         read_at=np.empty(0, np.int64),
         readings=np.empty((count, 0, 0), np.float32),
         diverged=np.array([-1] * count if diverged is None else diverged),
+        stopped=np.full(count, -1),
         dropped=np.full(count, -1),
         seconds=np.full(count, 0.25),
     )

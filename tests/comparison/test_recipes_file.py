@@ -140,7 +140,7 @@ MISTAKES = [
     (ARM + "clip_norm = 0", "clip_norm=0 must be a number > 0"),
     (ARM + "init = 'hee'", "unknown init 'hee': did you mean 'he'?"),
     (ARM + "init = [1]", "init="),
-    (ARM + "loss = 'cross_entropy'", "did you mean 'softmax_cross_entropy'?"),
+    (ARM + "loss = 'softmax_entropy'", "did you mean 'softmax_cross_entropy'?"),
     (ARM + "loss = ['a']", "unknown loss"),
     # its network
     (NETWORK + "5", "f.toml: arms.A.network=5 must be a table, such as { hidden = [100, 100] }"),

@@ -137,7 +137,7 @@ def test_prepare_takes_raw_rows_in_any_order_of_columns(frame):
     assert data.prepare(frame.head(0)).shape == (0, len(data.features))
     assert data.prepare(frame.assign(rooms=frame["rooms"].astype(str))).shape == data.train.x.shape
     for wrong, text in [
-        (frame.drop(columns="colour"), "missing column 'colour'"),
+        (frame.drop(columns="colour"), "there is no column 'colour'; it has size, rooms"),
         (frame.assign(rooms="many"), "column 'rooms' must hold numbers, but row 0 .* has 'many'"),
         (frame.assign(rooms=np.inf), "column 'rooms' must be finite or empty, but row 0"),
         (frame.assign(rooms=1e300), "column 'rooms' must be of a size that float32 can hold"),
@@ -153,7 +153,7 @@ def test_a_test_frame_of_ones_own(frame):
     assert np.array_equal(data.test.x, data.prepare(frame.head(10)))
     for wrong, text in [
         (frame.drop(columns="kind"), "unknown target column in the test set 'kind'"),
-        (frame.drop(columns="size"), "missing column 'size'"),
+        (frame.drop(columns="size"), "there is no column 'size'; it has rooms"),
         (frame.assign(kind="castle"), r"unknown class in target 'kind', row 0 .* 'castle'"),
         (frame.head(0), "the test set has column names but no rows"),
     ]:
@@ -239,6 +239,16 @@ def changed(**columns):
             r"mixes numbers with text, such as '\?' in row 100 ",
         ),
         (
+            changed(price=[*map(str, range(120)), *["?", "-"] * 40]),
+            r"mixes numbers with text, such as '\?' in row 120 .*leave such cells empty, put a let",
+        ),
+        (
+            changed(price=[f"${i:,}.50" for i in range(1000, 1020)] * 10),
+            r"holds numbers with signs of money or percent, such as '\$1,000.50'.*drop=\['price'\]",
+        ),
+        (changed(price=[f"{i} €" for i in range(20)] * 10), "signs of money or percent"),
+        (changed(price=[f"{i / 2}%" for i in range(20)] * 10), "signs of money or percent"),
+        (
             lambda f: (f.assign(kind=np.linspace(1e300, 2e300, 200)), "kind", {}),
             "target 'kind' has values up to 1.98e.300, too large or too small for a standard dev",
         ),
@@ -257,6 +267,20 @@ def test_refusals(frame, change, text):
     with pytest.raises(ShoalError, match=text) as raised:
         Dataset.from_frame(wrong, target, **options)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["5%", "10%", "20%"],  # few of them are labels
+        [*map(str, range(10)), "?"],
+        [*map(str, range(30)), "2A", "2B", "2C", "2D", *["x"] * 30],
+        [*map(str, range(20)), *["other"] * 40],
+    ],
+)
+def test_labels_that_hold_numbers_stay_labels(frame, labels):
+    data = Dataset.from_frame(frame.assign(label=(labels * 200)[:200]), "kind")
+    assert sum(name.startswith("label=") for name in data.features) > len(set(labels)) - 3
 
 
 def test_what_is_dropped_is_not_judged(frame):

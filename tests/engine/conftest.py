@@ -58,9 +58,16 @@ def did() -> Callable[[Trainer, int], dict[str, np.ndarray]]:
         }
         for cohort in trainer._cohorts:
             for row in np.flatnonzero(cohort.index == member):
-                found |= {"theta": cohort.rows.theta[row], "running": cohort.rows.running[row]}
-                found |= {f"slot {name}": slot[row] for name, slot in cohort.rows.slots.items()}
+                [at] = cohort.places([row])
+                found |= {"theta": cohort.rows.theta[at], "running": cohort.rows.running[at]}
+                found |= {f"slot {name}": slot[at] for name, slot in cohort.rows.slots.items()}
                 found |= {"diverged": cohort.record.diverged[row]}
+                found |= {"stopped": cohort.record.stopped[row]}
+                if cohort.best is not None:
+                    found |= {"best theta": cohort.best.theta[at]}
+                    found |= {"best running": cohort.best.running[at]}
+                    found |= {"best step": cohort.standing.step[row]}
+                    found |= {"best value": cohort.standing.value[row]}
         return {name: np.array(array) for name, array in found.items()}
 
     return did

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal import (
     SGD,
@@ -21,7 +24,10 @@ from shoal import (
     mlp,
 )
 from shoal.data.batching import batch_rows
-from shoal.engine.chunk import Numbers, Rows
+from shoal.engine import chunk
+from shoal.engine.chunk import spans
+from shoal.engine.reference import Reference
+from shoal.engine.task import Numbers, Rows, Steps, Task
 from shoal.optim import OPTIMIZERS
 
 RULES = (
@@ -299,3 +305,82 @@ def test_a_gradient_too_large_to_square_in_float32_is_clipped_all_the_same(data_
     assert np.linalg.norm(moved) == pytest.approx(lr * clip, rel=1e-5)
     trainer.run()
     assert trainer.history.diverged[0] == -1
+
+
+# The seam: who takes the steps, and what happens between them
+
+
+class OneByOne:
+    """A stepper that takes every step of every member in a call of its own."""
+
+    calls: ClassVar[list[tuple[int, int]]] = []
+
+    def __init__(self, task: Task, rows: Rows) -> None:
+        self.task, self.rows = task, rows
+
+    def steps(self, live: Any, first: int, last: int) -> Steps:
+        self.calls.append((first, last))
+        loss = np.full((len(live), last - first), np.nan, np.float32)
+        norm, diverged = loss.copy(), np.full(len(live), -1)
+        for i, row in enumerate(live):
+            for step in range(first, last):
+                one = Reference(self.task, self.rows).steps(np.array([row]), step, step + 1)
+                loss[i, step - first], norm[i, step - first] = (
+                    one.loss[0, 0],
+                    one.gradient_norm[0, 0],
+                )
+                if one.diverged[0] >= 0:
+                    diverged[i] = step
+                    break
+        return Steps(loss, norm, diverged)
+
+    def outputs(self, live: Any, x: Any) -> Any:
+        return Reference(self.task, self.rows).outputs(live, x)
+
+
+def test_a_stepper_takes_the_steps_between_events_and_knows_nothing_of_them(
+    data, all_bits, monkeypatch
+):
+    network = mlp([7], batch_norm=True, dropout=0.2)
+    arms = {
+        "fine": Recipe(network, Adam(lr=0.03), batch_size=11),
+        "wild": Recipe(network, Adam(lr=1e25), batch_size=11),
+        "bold": Recipe(network, Adam(lr=1.0), batch_size=11),
+    }
+    settings = {
+        "steps": 25, "seeds": 2, "instruments": [0, 4, 5], "evaluate_at": [7],
+        "keep_best": "valid_loss", "patience": 3, "threads": 1, "engine": "reference",
+    }  # fmt: skip
+    expected = Trainer(arms, data, **settings).run()
+    assert (expected.history.diverged >= 0).any()
+    assert (expected.history.stopped >= 0).any()
+    monkeypatch.setattr(chunk, "stepper_for", OneByOne)
+    OneByOne.calls.clear()
+    found = Trainer(arms, data, **settings)
+    while not found.done:
+        found.step(25)
+    assert all_bits(found) == all_bits(expected)
+    # an evaluation every 3 steps and after 7; steps 0, 4 and 5 are taken with instruments
+    assert OneByOne.calls[:4] == [(1, 3), (3, 4), (6, 7), (7, 9)]
+    for member in range(6):
+        for layer in expected.history.layers(member):
+            ours, theirs = (
+                t.history.reading(member, layer, "output_std").values for t in (found, expected)
+            )
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@given(
+    st.integers(0, 40),
+    st.integers(1, 30),
+    st.sets(st.integers(0, 70)),
+    st.sets(st.integers(0, 70)),
+)
+def test_spans_hold_every_step_once_and_no_event(first, count, evaluate, read):
+    last = first + count
+    at = tuple(sorted(s for s in evaluate if first < s <= last))
+    of = tuple(sorted(s for s in read if first <= s < last))
+    found = list(spans(SimpleNamespace(first=first, last=last, evaluate_at=at, read_at=of)))
+    assert [s for a, b in found for s in range(a, b)] == list(range(first, last))
+    assert set(at) <= {b for _, b in found}
+    assert {(s, s + 1) for s in of} <= set(found)

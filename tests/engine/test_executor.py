@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from shoal import SGD, Callback, Dataset, Recipe, ShoalError, Trainer, mlp
+from shoal import __version__ as VERSION
 from shoal.engine.executor import (
     OnDisk,
     Workers,
@@ -243,6 +244,45 @@ def test_a_killed_process_is_one_clear_error(data):
         with pytest.raises(ShoalError, match=r"^executor=ProcessPoolExecutor broke: "):
             trainer.run()
     assert trainer.epochs_done == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (
+            "import sys; sys.modules['shoal'] = None",
+            r"^executor=ProcessPoolExecutor: its workers cannot import shoal; install it there",
+        ),
+        (
+            "import sys, types; sys.modules['shoal'] = m = types.ModuleType('shoal');"
+            "m.__version__ = '0.0.1'",
+            rf"^executor=ProcessPoolExecutor: its workers have shoal 0.0.1, here it is {VERSION}",
+        ),
+        (
+            "import numpy; numpy.__version__ = '1.0'",
+            r"^executor=ProcessPoolExecutor: its workers have numpy 1.0, here it is 2",
+        ),
+    ],
+)
+def test_processes_that_lack_shoal_are_one_clear_line(data, there, words):
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawned, initializer=exec, initargs=(there,)) as pool:
+        trainer = Trainer(RECIPE, data, epochs=1, executor=pool)
+        with pytest.raises(ShoalError, match=words):
+            trainer.run()
+    assert trainer.steps_done == 0
+
+
+def test_a_worker_is_asked_once(data):
+    with spawn() as pool:
+        asked: list[object] = []
+        submit = pool.submit
+        pool.submit = lambda function, *given: asked.append(function) or submit(function, *given)
+        Trainer(RECIPE, data, epochs=1, executor=pool).step().step()
+        Trainer(RECIPE, data, epochs=1, executor=pool).step()
+    assert [function.__name__ for function in asked] == ["resolve_name"] * 2 + [
+        "train_elsewhere"
+    ] * 3
 
 
 PAGES = """

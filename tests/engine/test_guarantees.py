@@ -40,6 +40,7 @@ from shoal import (
     Nesterov,
     Network,
     OneCycle,
+    PeriodicEmbedding,
     Recipe,
     ReLU,
     RMSprop,
@@ -83,6 +84,7 @@ class Case:
     arms: dict[str, Recipe]
     data: str = "classes"
     sampling: str = "epochs"
+    engine: str = "auto"
 
     def members(self) -> list[Member]:
         """Every arm with two seeds."""
@@ -91,7 +93,8 @@ class Case:
     def trainer(self, data: Any, members: Any = None, **chosen: Any) -> Trainer:
         """The members, or others, on that data; with chosen threads, chunks, …"""
         members = self.members() if members is None else members
-        return Trainer(members, data, epochs=EPOCHS, sampling=self.sampling, **chosen)
+        settings = {"sampling": self.sampling, "engine": self.engine} | chosen
+        return Trainer(members, data, epochs=EPOCHS, **settings)
 
 
 def case(
@@ -184,12 +187,22 @@ CASES = (
         AdamW(lr=0.01),
         data="images",
     ),
+    case(
+        "embedding of numbers",
+        Network((Flatten(), PeriodicEmbedding(2, 3, 2), Affine(5), ReLU(), Dropout(0.2), Affine())),
+        AdamW(lr=0.01),
+        weight_decay=0.1,
+        batch_size=11,
+    ),
     case("several targets", mlp([5], activation="gelu"), Adam(lr=0.01), data="regression"),
     case("one target", mlp([5], batch_norm=True), data="one target", weight_decay=0.01),
 )
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name)
+BY_ENGINE = [replace(case, engine=engine) for engine in ("compiled", "reference") for case in CASES]
+
+
+@pytest.fixture(params=BY_ENGINE, ids=lambda case: f"{case.name}, {case.engine}")
 def structure(request: pytest.FixtureRequest) -> Case:
     """Each row of the table."""
     return request.param

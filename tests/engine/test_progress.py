@@ -65,10 +65,17 @@ def test_the_state_in_words(data):
     assert state_of(trainer) == f"2 members · 2 diverged · best valid accuracy {best:.3f}"
 
 
+def test_members_that_stopped_are_counted(data):
+    trainer = Trainer(PLAIN, data, epochs=60, seeds=3, keep_best="valid_loss", patience=1).run()
+    stopped = int((trainer.history.stopped >= 0).sum())
+    assert stopped
+    assert state_of(trainer).startswith(f"3 members · {stopped} stopped · best valid accuracy")
+
+
 def test_the_best_of_a_regression_is_its_lowest_loss(data_of):
     trainer = Trainer(PLAIN, data_of("regression"), epochs=3).run()
     best = trainer.history.curve(0, "valid_loss").values.min()
-    assert state_of(trainer) == f"1 members · best valid loss {best:.3f}"
+    assert state_of(trainer) == f"1 member · best valid loss {best:.3f}"
 
 
 def test_without_validation_the_best_is_of_the_training_part():

@@ -39,7 +39,19 @@ from shoal import (
     mlp,
 )
 from shoal.engine.recipe import LAYERS
-from shoal.nn import ACTIVATIONS, MeanSquaredError, SoftmaxCrossEntropy
+from shoal.nn import (
+    ACTIVATIONS,
+    LOSSES,
+    BinaryCrossEntropy,
+    CustomLoss,
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    PeriodicEmbedding,
+    Poisson,
+    Quantile,
+    SoftmaxCrossEntropy,
+)
 from shoal.optim import OPTIMIZERS, SCHEDULES
 
 positive = st.floats(1e-12, 1e3) | st.integers(1, 5)
@@ -80,6 +92,7 @@ stacks = st.lists(
         st.builds(Dropout, shares),
         st.builds(LeakyReLU, shares),
         st.builds(Flatten, st.none() | st.tuples(whole, whole)),
+        st.builds(PeriodicEmbedding, st.none() | whole, whole, whole, positive),
         st.sampled_from([kind() for kind in ACTIVATIONS.values()]),
     ),
     min_size=1,
@@ -106,6 +119,16 @@ networks = st.one_of(
     ),
     stacks.map(lambda layers: Network(tuple(layers))),
 )
+losses = st.one_of(
+    st.sampled_from(["auto", *LOSSES]),
+    st.builds(SoftmaxCrossEntropy, smoothing=shares),
+    st.builds(BinaryCrossEntropy, smoothing=shares),
+    st.builds(MeanSquaredError),
+    st.builds(MeanAbsoluteError),
+    st.builds(Huber, delta=positive),
+    st.builds(Poisson),
+    st.builds(Quantile, q=st.floats(0.01, 0.99)),
+)
 recipes = st.builds(
     Recipe,
     networks,
@@ -115,7 +138,7 @@ recipes = st.builds(
     | positive
     | st.builds(Equal, st.floats(-10, 10) | st.integers(-2, 2)),
     weight_decay=st.just(0.0) | positive,
-    loss=st.sampled_from(["auto", "softmax_cross_entropy", "mean_squared_error"]),
+    loss=losses,
     batch_size=whole,
     clip_norm=st.none() | positive,
 )
@@ -124,7 +147,7 @@ recipes = st.builds(
 def test_the_strategies_make_every_schedule_and_layer():
     made = {Constant, StepDecay, Exponential, InverseTime, Cosine, OneCycle, WarmUp}
     assert made == set(SCHEDULES.values())
-    layers = {Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D}
+    layers = {Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D, PeriodicEmbedding}
     layers |= set(ACTIVATIONS.values())
     assert layers == set(LAYERS.values())
 
@@ -132,7 +155,7 @@ def test_the_strategies_make_every_schedule_and_layer():
 @settings(max_examples=60, deadline=None)
 @given(recipes)
 def test_the_repr_can_be_pasted_back(recipe):
-    assert eval(repr(recipe), vars(shoal)) == recipe
+    assert eval(repr(recipe), {name: getattr(shoal, name) for name in shoal.__all__}) == recipe
 
 
 @settings(max_examples=60, deadline=None)
@@ -234,7 +257,7 @@ def test_numpy_numbers_become_plain_ones():
         batch_size=np.int64(16),
     )
     assert "np." not in repr(recipe)
-    assert eval(repr(recipe), vars(shoal)) == recipe
+    assert eval(repr(recipe), {name: getattr(shoal, name) for name in shoal.__all__}) == recipe
     assert Recipe.from_toml(recipe.to_toml()) == recipe
 
 
@@ -464,8 +487,8 @@ def test_the_place_can_be_named_by_the_caller():
         ),
         (lambda: Recipe(mlp([3]), SGD(), clip_norm="1"), "clip_norm='1' must be a number > 0"),
         (
-            lambda: Recipe(mlp([3]), SGD(), loss="cross_entropy"),
-            "unknown loss 'cross_entropy': did you mean 'softmax_cross_entropy'?",
+            lambda: Recipe(mlp([3]), SGD(), loss="softmax_entropy"),
+            "unknown loss 'softmax_entropy': did you mean 'softmax_cross_entropy'?",
         ),
     ],
 )
@@ -478,11 +501,73 @@ def test_every_mistake_in_code_is_named(make, message):
 def test_the_loss_follows_the_task():
     auto = Recipe(mlp([3]), SGD())
     assert auto.loss_for("classification") == SoftmaxCrossEntropy()
+    assert auto.loss_for("multilabel") == BinaryCrossEntropy()
     assert auto.loss_for("regression") == MeanSquaredError()
     stated = auto.replace({"loss": "mean_squared_error"})
     assert stated.loss_for("regression") == MeanSquaredError()
     with pytest.raises(ShoalError, match="does not fit classification; take loss='auto'"):
         stated.loss_for("classification")
+
+
+def test_a_loss_is_given_by_name_or_as_such():
+    for loss in ("quantile", Quantile(q=0.5)):
+        assert Recipe(mlp([3]), SGD(), loss=loss).loss_for("regression") == Quantile(0.5)
+    smooth = Recipe(mlp([3]), SGD(), loss=SoftmaxCrossEntropy(smoothing=0.1))
+    assert smooth.loss_for("classification").smoothing == 0.1
+    hot = Recipe(mlp([3]), SGD(), loss=SoftmaxCrossEntropy("probabilities"))
+    for recipe, task, fitting in (
+        (smooth, "regression", "mean_squared_error, mean_absolute_error, huber, poisson, quantile"),
+        (smooth, "multilabel", "binary_cross_entropy"),
+        (hot, "classification", "softmax_cross_entropy"),
+    ):
+        with pytest.raises(ShoalError) as error:
+            recipe.loss_for(task)
+        assert str(error.value) == (
+            f"loss={recipe.loss!r} does not fit {task}; take loss='auto', or one of {fitting}"
+        )
+
+
+def test_a_loss_in_toml_is_a_name_or_a_table():
+    lines = 'network = { hidden = [8] }\noptimizer = "SGD"\n'
+    assert Recipe.from_toml(lines + 'loss = "huber"').loss == "huber"
+    recipe = Recipe.from_toml(lines + 'loss = { kind = "Huber", delta = 0.5 }')
+    assert recipe.loss == Huber(delta=0.5)
+    assert recipe.replace({"loss.delta": 2.0}).loss == Huber(delta=2.0)
+    assert 'loss = { kind = "Huber", delta = 0.5 }' in recipe.to_toml()
+    with pytest.raises(ShoalError, match=r"recipe\.loss: delta=0 must be a number > 0"):
+        Recipe.from_toml(lines + 'loss = { kind = "Huber", delta = 0 }')
+    with pytest.raises(ShoalError, match=r"unknown key in recipe\.loss: 'dlta': did you mean 'de"):
+        Recipe.from_toml(lines + 'loss = { kind = "Huber", dlta = 1 }')
+    with pytest.raises(ShoalError, match=r"unknown kind in recipe\.loss: 'Hubert': did you mean"):
+        Recipe.from_toml(lines + 'loss = { kind = "Hubert" }')
+
+
+def test_a_loss_may_be_searched_for():
+    space = Recipe(
+        mlp([3]),
+        SGD(),
+        loss=shoal.choice(["mean_squared_error", Huber(delta=shoal.log_uniform(0.1, 10.0))]),
+    )
+    assert space.is_space
+    assert space.to_dict()["loss"] == {
+        "choice": ["mean_squared_error", {"kind": "Huber", "delta": {"log_uniform": [0.1, 10.0]}}]
+    }
+    assert Recipe.from_toml(space.to_toml()) == space
+
+
+def test_a_loss_of_functions_stays_through_changes_but_cannot_be_written():
+    loss = CustomLoss(lambda y, t: ((y - t) ** 2).sum(axis=-1), lambda y, t: 2 * (y - t))
+    recipe = Recipe(mlp([3]), SGD(), loss=loss)
+    assert recipe.loss_for("regression") == loss
+    changed = recipe.replace({"optimizer.lr": 0.5})
+    assert changed.loss == loss
+    assert changed.optimizer == SGD(lr=0.5)
+    for written in (recipe.to_dict, recipe.to_toml):
+        with pytest.raises(ShoalError, match="cannot be written to a file: it consists of funct"):
+            written()
+    either = Recipe(mlp([3]), SGD(), loss=shoal.choice(["huber", loss]))
+    with pytest.raises(ShoalError, match="cannot be written to a file"):
+        either.to_toml()
 
 
 def test_a_recipe_is_a_frozen_value():

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import threading
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -336,7 +337,7 @@ def test_a_damaged_checkpoint_is_one_clear_error(data, saved):
 def test_a_checkpoint_of_another_version_is_refused(data, saved):
     arrays, facts = checkpoint.load(saved / STATE)
     checkpoint.save(saved / STATE, arrays, facts | {"format": 99})
-    with pytest.raises(ShoalError, match=r"has format 99, this version of shoal reads format 3"):
+    with pytest.raises(ShoalError, match=r"has format 99, this version of shoal reads format 4"):
         Trainer.resume(saved, data)
 
 
@@ -632,23 +633,88 @@ def test_until_must_be_a_whole_number(data, until):
 
 def test_a_dropped_member_stops_where_it_is(data):
     trainer = Trainer(PLAIN, data, epochs=4, seeds=3).run(until=2)
-    theta = trainer.shoal.weights(1)[-1]["W"].copy()
     trainer.drop([1]).run()
     history = trainer.history
     assert history.dropped.tolist() == [-1, 6, -1]
     assert np.isfinite(history.curve(1, "loss").values[:6]).all()
     assert np.isnan(history.curve(1, "loss").values[6:]).all()
-    np.testing.assert_array_equal(trainer.shoal.weights(1)[-1]["W"], theta)
     assert np.isnan(history.final("valid_accuracy")).tolist() == [False, True, False]
     assert (history.diverged < 0).all()
     trainer.drop([1])  # twice is once
     assert history.dropped.tolist() == [-1, 6, -1]
 
 
+MANY = {f"batch {b}": Recipe(mlp([64]), Adam(), batch_size=b) for b in (8, 16)}
+
+
+def test_what_was_dropped_takes_no_memory(data):
+    trainer = Trainer(MANY, data, epochs=4, seeds=40).run(until=1)
+    gone = [i for i in range(80) if i % 8]
+    row = 3 * 4 * trainer.shoal.weights(0)[1]["W"].size  # and two slots; biases are little
+    tracemalloc.start()
+    try:
+        before = [cohort.rows.copy() for cohort in trainer._cohorts]
+        for cohort, rows in zip(trainer._cohorts, before, strict=True):
+            cohort.rows = rows  # now it is known where they were made
+        del before, cohort, rows
+        at_first = tracemalloc.get_traced_memory()[0]
+        trainer.drop(gone)
+        freed = at_first - tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert freed > 0.95 * 70 * row
+    assert [len(cohort.rows.theta) for cohort in trainer._cohorts] == [5, 5]
+
+
+def test_the_others_have_their_weights_and_the_dropped_their_history(data, bits):
+    whole = Trainer(MANY, data, epochs=4, seeds=3).run()
+    trainer = Trainer(MANY, data, epochs=4, seeds=3, chunk=1).run(until=1).drop([0, 4])
+    trainer.run(until=2).drop([2, 4]).run()
+    for i in (1, 3, 5):
+        assert bits(trainer, i) == bits(whole, i)
+    x, kept = data.valid.x, [1, 3, 5]
+    outputs = trainer.shoal.outputs(x)
+    np.testing.assert_array_equal(outputs[kept], whole.shoal.outputs(x)[kept])
+    assert np.isnan(outputs[[0, 2, 4]]).all()
+    assert trainer.shoal.ensemble().members == tuple(trainer.members[i] for i in kept)
+    first = whole.history.curve(2, "valid_loss").values
+    np.testing.assert_array_equal(trainer.history.curve(2, "valid_loss").values[:2], first[:2])
+
+
+def test_weights_of_a_dropped_member_are_one_clear_error(data):
+    trainer = Trainer(PLAIN, data, epochs=2, seeds=3).run(until=1).drop([1])
+    gone = r"^member=1 was dropped, and its weights with it; its history is still there$"
+    with pytest.raises(ShoalError, match=gone):
+        trainer.shoal.weights(1)
+    with pytest.raises(ShoalError, match=gone):
+        _ = trainer.rows
+    for ask in (
+        lambda: trainer.shoal.ensemble([1]),
+        lambda: trainer.drop([0, 2]).shoal.outputs(data.valid.x),
+    ):
+        with pytest.raises(ShoalError, match=r"^all members.* were dropped, and their weights"):
+            ask()
+
+
+def test_copies_and_bests_go_where_they_belong_after_a_drop(data, bits):
+    settings = {"epochs": 4, "seeds": 4, "keep_best": "valid_loss"}
+    whole = Trainer(PLAIN, data, **settings).run(until=2).copy(1, 3).run()
+    trainer = Trainer(PLAIN, data, **settings).run(until=1).drop([0]).run(until=2).copy(1, 3)
+    trainer.run(until=3).drop([2]).run()
+    for i in (1, 3):
+        assert bits(trainer, i) == bits(whole, i)
+        for ours, theirs in zip(
+            trainer.best_shoal.weights(i), whole.best_shoal.weights(i), strict=True
+        ):
+            for name, array in theirs.items():
+                np.testing.assert_array_equal(ours[name], array)
+
+
 def test_when_all_are_dropped_the_run_ends(data):
     trainer = Trainer(PLAIN, data, epochs=50, seeds=2).run(until=1).drop([0, 1]).run()
     assert trainer.done
     assert np.isnan(trainer.history.final("train_loss")).all()
+    assert [len(cohort.rows.theta) for cohort in trainer._cohorts] == [0]
 
 
 @pytest.mark.parametrize("member", [-1, 2])
@@ -657,7 +723,7 @@ def test_only_members_can_be_dropped(data, member):
         Trainer(PLAIN, data, epochs=1, seeds=2).drop([0, member])
 
 
-def test_who_was_dropped_is_known_after_a_resume(data, tmp_path, all_bits):
+def test_who_was_dropped_is_known_after_a_resume(data, tmp_path, bits):
     def trainer(**chosen):
         return Trainer(PLAIN, data, epochs=4, seeds=3, **chosen)
 
@@ -665,7 +731,14 @@ def test_who_was_dropped_is_known_after_a_resume(data, tmp_path, all_bits):
     trainer(folder=tmp_path).run(until=2).drop([0]).run(until=3)
     again = trainer(folder=tmp_path, resume=True)
     assert again.history.dropped.tolist() == [6, -1, -1]
-    assert all_bits(again.run()) == all_bits(whole)
+    again.drop([1]).run()
+    assert bits(again, 2) == bits(whole, 2)
+    last = trainer(folder=tmp_path, resume=True)
+    assert last.history.dropped.tolist() == [6, 9, -1]
+    for i, steps in ((0, 6), (1, 9)):
+        ours, theirs = (t.history.curve(i, "loss").values[:steps] for t in (last, whole))
+        np.testing.assert_array_equal(ours, theirs)
+    assert bits(last, 2) == bits(whole, 2)
 
 
 def test_a_recipe_with_distributions_is_not_trained(data):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -46,6 +49,19 @@ def test_checks_that_fail_at_1e7_hold_in_float32(name, kind, monkeypatch):
 
         monkeypatch.setattr(estimator_checks, place, rounded)
     getattr(estimator_checks, name)(kind.__name__, kind())
+
+
+def test_the_check_that_needs_a_variable():
+    """scikit-learn skips one check unless SCIPY_ARRAY_API is set before SciPy is imported."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", __file__, "-k", "test_contract and array_api", "-rs"],
+        env=os.environ | {"SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "SKIPPED" not in done.stdout
 
 
 def test_tags_say_what_goes_in():

@@ -1,49 +1,59 @@
-"""The code and the commands of docs/models.md are understood and do what they say."""
+"""The examples of docs/estimators.md run, and its table of presets says what they are."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-import typer
 
-from shoal import cli
+from shoal.estimators.presets import PRESETS
 
-TEXT = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, flags=re.S)
+PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
+TEXT = PAGE.read_text("utf-8")
 
 
-def test_python_blocks_run_in_order(tmp_path, monkeypatch):
-    for name in ("onnx", "torch"):
-        pytest.importorskip(name)
+def test_examples_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame({"size": rng.normal(size=90), "colour": rng.choice(["red", "blue"], 90)})
-    table.assign(kind=np.where(table["size"] > 0, "a", "b")).to_csv("train.csv", index=False)
     names: dict[str, object] = {}
-    for language, text in BLOCKS:
-        if language == "python":
-            exec(compile(text, "models.md", "exec"), names)
-    model, again, back, X = (names[name] for name in ("model", "again", "back", "X"))
-    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
-    assert np.array_equal(back.outputs(X), model.model_.outputs(X))
-    assert (tmp_path / "model.onnx").stat().st_size > 1000
+    blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.S)
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), names)
+    assert len(blocks) >= 6
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+    assert names["model"].score(names["X_new"], names["y_new"]) > 0.9
+    inside = (names["low"] <= names["y_sick"][350:]) & (names["y_sick"][350:] <= names["high"])
+    assert 0.65 < np.mean(inside) < 0.95
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        line.split("#")[0].strip()
-        for language, text in BLOCKS
-        if language == "console"
-        for line in text.splitlines()
-    ],
-)
-def test_commands_are_understood(command):
-    program = typer.main.get_command(cli.app)
-    name, *arguments = shlex.split(command)[1:]
-    program.commands[name].make_context(name, arguments)
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_the_table_of_presets_is_right(task):
+    few, many = (PRESETS["tuned"](task, rows) for rows in (3999, 4000))
+    rows = {
+        cells[0]: cells[2]
+        for line in TEXT.splitlines()
+        if len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 3
+    }
+    assert f"{few['hidden']}, from 4,000 rows on {many['hidden']}" in rows["hidden, activation"]
+    rates = rows["dropout, weight_decay, label_smoothing"].split("; ")
+    assert rates[:2] == [str(few["dropout"]), str(few["weight_decay"])]
+    if task == "classification":
+        assert rates[2] == f"{few['label_smoothing']} for classes"
+    rates = f", {few['lr']}, from 4,000 rows on {many['lr']}, "
+    assert rates in rows["optimizer, lr, schedule"]
+    assert rows["batch_size"] == f"{few['batch_size']}, from 4,000 rows on {many['batch_size']}"
+    assert rows["epochs, at most"].startswith(
+        f"{few['epochs']}, from 4,000 rows on {many['epochs']}"
+    )
+    assert rows["patience, in epochs"].startswith(f"{few['patience']},")
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)]+)\)", TEXT))))
+def test_links_lead_somewhere(link):
+    if link.startswith("#"):
+        titles = re.findall(r"^#+ (.*)$", TEXT, flags=re.M)
+        anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert link[1:] in anchors
+    else:
+        assert link.startswith("https://") or (PAGE.parent / link).exists()

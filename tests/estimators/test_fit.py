@@ -191,6 +191,8 @@ def test_nothing_is_said_before_fit(kind):
         ({"random_state": "x"}, r"'x' cannot be used to seed"),
         ({"network": shoal.mlp([3]), "hidden": 3}, r"network= say both"),
         ({"threads": 0}, r"threads=0 must be a whole number >= 1"),
+        ({"warm_start": "no"}, r"warm_start='no' must be True or False"),
+        ({"lr": shoal.log_uniform(0.1, 1)}, r"is no recipe but a search space; .*\.tune\(X, y, sp"),
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)
@@ -198,6 +200,11 @@ def test_settings_that_are_none(rows, kind, settings, words):
     with pytest.raises(ShoalError, match=words) as caught:
         kind(**settings).fit(*rows)
     assert "\n" not in str(caught.value)
+
+
+def test_calibrate_is_yes_or_no(rows):
+    with pytest.raises(ShoalError, match=r"calibrate='no' must be True or False"):
+        ShoalClassifier(calibrate="no").fit(*rows)
 
 
 def test_losses_that_do_not_fit(rows):
@@ -208,6 +215,13 @@ def test_losses_that_do_not_fit(rows):
         ShoalRegressor(loss="softmax_cross_entropy").fit(X, y)
     with pytest.raises(ShoalError, match=r"loss='poisson' needs targets >= 0, but y has -1"):
         ShoalRegressor(loss="poisson").fit(X, y - 1.0)
+
+
+def test_a_line_of_scikit_learn_is_cut(rows):
+    X, y = rows
+    with pytest.raises(ShoalError, match=r"^Complex data not supported") as caught:
+        ShoalClassifier().fit(X + 1j, y)
+    assert len(str(caught.value)) == 300
 
 
 def test_a_convolution_needs_images(rows):

@@ -81,6 +81,17 @@ def test_few_steps_are_not_looked_at_each_time():
     assert evaluate_every(30, 10) == 1
 
 
+def test_a_history_in_a_line(rows):
+    model = ShoalRegressor(epochs=6, members=2, hidden=4, batch_size=20, random_state=0)
+    history = model.fit(*rows).history_
+    kept = ", ".join(map(str, history.best_epoch))
+    line = f"<FitHistory: 2 members, 6 epochs in {history.seconds:.1f} s, weights of epochs {kept} "
+    assert repr(history) == f"{line}kept>"
+    one = ShoalRegressor(epochs=1, hidden=4, valid=0).fit(*rows).history_
+    assert "1 member, 1 epoch in" in repr(one)
+    assert "weights of epoch 1 kept" in repr(one)
+
+
 def test_tables_and_plain_forms(rows):
     X, y = rows
     history = ShoalRegressor(epochs=6, members=2, hidden=4, batch_size=20).fit(X, y).history_

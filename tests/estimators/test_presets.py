@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
+import pandas as pd
 import pytest
 
+import shoal
 from shoal import ShoalClassifier, ShoalError, ShoalRegressor
-from shoal.estimators.presets import PRESETS, book, settle, share_of_valid
+from shoal.estimators.presets import PRESETS, book, settle, share_of_valid, tuned
 
 OPEN = {
     name
@@ -41,6 +44,68 @@ def test_a_learning_rate_belongs_to_the_optimizer_of_the_preset():
     assert settle(asked, "regression", 50)["lr"] == 0.001
     assert settle(asked | {"optimizer": "sgd"}, "regression", 50)["lr"] is None
     assert settle(asked | {"optimizer": "sgd", "lr": 3.0}, "regression", 50)["lr"] == 3.0
+
+
+def test_decay_belongs_to_the_optimizer_and_smoothing_to_the_loss():
+    asked = dict.fromkeys(OPEN, "auto") | {"preset": "tuned"}
+    settled = settle(asked, "classification", 5000)
+    assert (settled["weight_decay"], settled["label_smoothing"]) == (0.3, 0.1)
+    other = settle(asked | {"optimizer": "sgd", "loss": shoal.CustomLoss}, "classification", 5000)
+    assert (other["lr"], other["weight_decay"], other["label_smoothing"]) == (None, 0.0, 0.0)
+    given = {"optimizer": "sgd", "loss": "auto", "weight_decay": 0.2}
+    said = settle(asked | given, "classification", 5000)
+    assert (said["weight_decay"], said["label_smoothing"]) == (0.2, 0.1)
+
+
+def test_only_classes_are_smoothed():
+    smoothing = {t: tuned(t, 100)["label_smoothing"] for t in ("regression", "multilabel")}
+    assert smoothing == {"regression": 0.0, "multilabel": 0.0}
+
+
+def test_more_rows_get_more_units_and_fewer_epochs():
+    few, many = tuned("regression", 3999), tuned("regression", 4000)
+    assert (few["hidden"], few["batch_size"], few["epochs"]) == ((128, 128), 128, 120)
+    assert (many["hidden"], many["batch_size"], many["epochs"]) == ((256,) * 3, 256, 60)
+    assert tuned("regression", 100)["epochs"] == 500
+
+
+def test_tuned_follows_swings_better_than_the_book():
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"place": rng.uniform(0, 1, 1200), "kind": rng.choice(["a", "b"], 1200)})
+    swings = np.sin(12 * x["place"].to_numpy()) * np.where(x["kind"] == "a", 1, -1)
+    y = swings + 0.1 * rng.normal(size=1200)
+    train, test = slice(0, 900), slice(900, None)
+    score = {
+        preset: ShoalRegressor(preset=preset, random_state=0)
+        .fit(x[train], y[train])
+        .score(x[test], y[test])
+        for preset in PRESETS
+    }
+    assert score["tuned"] > 0.95
+    assert 1 - score["tuned"] < 0.7 * (1 - score["book"])
+
+
+@pytest.mark.parametrize(
+    ("x", "columns"),
+    [
+        (pd.DataFrame({"kind": ["a", "b"] * 30, "n": np.arange(60.0)}), 1),
+        (pd.DataFrame({"n": [1.0, np.nan] * 30, "m": np.arange(60.0)}), 2),
+        (np.where(np.arange(180).reshape(60, 3) % 7, np.arange(180).reshape(60, 3), np.nan), 3),
+        (pd.DataFrame({"kind": ["a", "b"] * 30}), None),
+        (np.arange(60 * 16, dtype=np.uint8).reshape(60, 4, 4), None),
+    ],
+)
+def test_columns_of_numbers_are_embedded_and_nothing_else(x, columns):
+    y = np.array(["no", "yes"] * 30)
+    model = ShoalClassifier(preset="tuned", epochs=1, random_state=0).fit(x, y)
+    found = [layer for layer in model.recipe_.network.layers if hasattr(layer, "frequencies")]
+    assert [layer.columns for layer in found] == ([] if columns is None else [columns])
+    assert model.predict_proba(x).shape == (60, 2)
+
+
+def test_an_unknown_embedding():
+    with pytest.raises(ShoalError, match="embedding"):
+        ShoalRegressor(embedding="waves").fit(np.zeros((9, 1)), np.arange(9))
 
 
 def test_few_rows_get_more_epochs_and_more_patience():

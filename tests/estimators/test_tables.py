@@ -198,8 +198,34 @@ def test_images_go_in_as_they_are():
     )
     with pytest.raises(ShoalError, match=r"x must have rows of shape \(8, 8\)"):
         model.predict(X[:2, :, :4])
+    with pytest.raises(ShoalError, match=r"x must have rows of shape \(8, 8\)"):
+        model.predict(X[:2, :4])
+    with pytest.raises(ShoalError, match=r"X\[1, 0, 0\]=nan must be finite"):
+        model.predict(np.stack([X[0], np.full((8, 8), np.nan)]))
+    with pytest.raises(ShoalError, match=r"X of shape \(0, 8, 8\) has no rows"):
+        model.predict(X[:0])
+    assert model.n_features_in_ == 8
     bytes_ = (X * 15).astype(np.uint8)
     assert ShoalClassifier(hidden=16, **options).fit(bytes_, y).score(bytes_, y) > 0.85
+
+
+def test_the_model_knows_what_its_target_is_called(frame):
+    X, y = frame
+    assert small().fit(X, pd.Series(y, name="asks")).model_.targets == ("asks",)
+    assert small().fit(X, y).model_.targets == ()
+    numbers = pd.DataFrame({"a": X["visits"], "b": X["visits"] * 2})
+    model = ShoalRegressor(epochs=1, warm_start=True).fit(X[["size"]], numbers)
+    assert model.model_.targets == ("a", "b")
+    assert model.fit(X[["size"]], numbers.to_numpy()).model_.targets == ("a", "b")
+
+
+def test_images_after_a_table_have_no_names(frame):
+    X, y = frame
+    model = small().fit(X, y)
+    images = np.random.default_rng(0).normal(size=(len(y), 3, 3))
+    model.fit(images, y)
+    assert not hasattr(model, "feature_names_in_")
+    assert model.predict(images[:2]).shape == (2,)
 
 
 def test_bad_arrays():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from shoal import ShoalError
-from shoal.estimators.targets import as_array, indices_of, read_labels, read_numbers
+from shoal.estimators.targets import as_array, indices_of, names_of, read_labels, read_numbers
 
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
@@ -75,6 +75,7 @@ def test_a_matrix_of_0_and_1_is_several_labels():
         (np.array([[0, 1], [2, 0]]), r"y of shape \(2, 2\) must hold 0 and 1"),
         (np.zeros((2, 2, 2)), r"y has shape \(2, 2, 2\)"),
         ([[1], [1, 2]], r"rows of equal length"),
+        (np.array(["2024-01-01", "2024-01-02"], "M8[D]"), r"y holds dates or times"),
     ],
 )
 def test_labels_that_are_none(values, words):
@@ -91,6 +92,28 @@ def test_labels_are_looked_up_among_those_known():
         indices_of(np.array(["a", "d"]), known, "y_val")
     with pytest.raises(ShoalError, match=r"… \(20 in all\)"):
         indices_of(np.array([99]), np.arange(20), "y")
+
+
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        (pd.Series([1, 2], name="price"), ("price",)),
+        (pd.Series([1, 2]), ()),
+        (pd.Series([1, 2], name=7), ()),
+        (pd.DataFrame({"a": [1], "b": [2]}), ("a", "b")),
+        (pd.DataFrame([[1, 2]]), ()),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), ()),
+        (pl.Series("price", [1, 2]), ("price",)),
+        (pl.Series([1, 2]), ()),
+        (pl.DataFrame({"a": [1], "b": [2]}), ("a", "b")),
+        (pa.table({"a": [1], "b": [2]}), ("a", "b")),
+        (pa.chunked_array([[1, 2]]), ()),
+        ([1, 2], ()),
+        (np.zeros((2, 2)), ()),
+    ],
+)
+def test_names_of_targets(y, names):
+    assert names_of(y) == names
 
 
 def test_numbers():

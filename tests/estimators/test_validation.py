@@ -63,6 +63,8 @@ def test_the_last_rows_of_time():
         ("groups", {}, r"split='groups' needs the group of each row; give fit\(X, y, groups=...\)"),
         ("time", {"groups": [1] * 20}, r"split='time' does not keep groups together"),
         ("groups", {"groups": [1] * 20}, r"groups has one group only, 1"),
+        ("groups", {"groups": [1.0, *[2.0] * 18, np.nan]}, r"groups has no value in row 19"),
+        ("groups", {"groups": [None, *["a"] * 19]}, r"groups has no value in row 0"),
         ("groups", {"groups": [1, 2]}, r"X has 20 rows and groups 2|has 20 rows"),
         ("timely", {}, r"did you mean 'time'"),
         (
@@ -124,8 +126,10 @@ def test_errors_of_own_rows(rows):
         model.fit(X, y, X_val=X)
     with pytest.raises(ShoalError, match=r"y_val has the label 5 in row 0 .* none of the classes"):
         model.fit(X, y, X_val=X[:1], y_val=[5])
-    with pytest.raises(ShoalError, match=r"X has 2 features, but ShoalClassifier is expecting 3"):
+    with pytest.raises(ShoalError, match=r"^X_val has 2 features, but ShoalClassifier is .* 3"):
         model.fit(X, y, X_val=X[:, :2], y_val=y)
+    with pytest.raises(ShoalError, match=r"^X_val: Found array with 0 sample"):
+        model.fit(X, y, X_val=X[:0], y_val=y[:0])
     with pytest.raises(ShoalError, match=r"X_val has 80 rows and y_val 79"):
         model.fit(X, y, X_val=X, y_val=y[1:])
     with pytest.raises(ShoalError, match=r"y_val has 2 targets a row, but y 1"):

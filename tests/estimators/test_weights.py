@@ -28,6 +28,8 @@ def test_weights_of_all_kinds():
         ([0, 0, 0], r"sample_weight is zero in every row"),
         ([1, np.nan, 2], r"sample_weight contains NaN"),
         ([1, np.inf, 2], r"sample_weight contains infinity"),
+        (["a", "b", "c"], r"sample_weight must hold numbers, but its type is <U1, such as .*a"),
+        ([1, None, 2], r"sample_weight contains NaN"),
     ],
 )
 def test_weights_that_are_none(weights, words):

@@ -19,14 +19,21 @@ from shoal.nn import (
     Affine,
     AvgPool2D,
     BatchNorm,
+    BinaryCrossEntropy,
     Conv2D,
+    CustomLoss,
     Dropout,
     Flatten,
+    Huber,
     Layer,
     LeakyReLU,
     Loss,
     MaxPool2D,
+    MeanAbsoluteError,
     MeanSquaredError,
+    PeriodicEmbedding,
+    Poisson,
+    Quantile,
     ReLU,
     Sigmoid,
     SoftmaxCrossEntropy,
@@ -172,6 +179,13 @@ def _pool(name: str, *settings: Any) -> Callable[[Any, Any, Any, Any], Any]:
     return twin
 
 
+def _periodic(F: Any, p: Any, x: Any, noise: Any) -> Any:
+    n = len(p["w"])
+    waves = (x[:, :n, None] * p["w"] + p["phase"]).cos()
+    e = (waves[..., None] * p["V"]).sum(dim=2) + p["b"]
+    return F.pad(x, (0, n * p["b"].shape[1])) + F.pad(e.flatten(1), (x.shape[1], 0))
+
+
 IMAGE = (3, 4, 2)
 LARGER = (5, 7, 2)
 LAYERS = (
@@ -190,6 +204,8 @@ LAYERS = (
     Case("dropout", Dropout(0.4), (6,), lambda F, p, x, noise: x * (noise >= 0.4) / 0.6),
     Case("dropout, evaluation", Dropout(0.4), (6,), lambda F, p, x, noise: x * 1, False),
     Case("flatten", Flatten(), IMAGE, lambda F, p, x, noise: x.flatten(1)),
+    Case("periodic embedding", PeriodicEmbedding(1, 3, 2), (5,), _periodic),
+    Case("periodic embedding of all", PeriodicEmbedding(None, 4, 3), (3,), _periodic),
     Case("conv", Conv2D(3, 2), IMAGE, _conv()),
     Case("conv to one filter", Conv2D(1, 3), IMAGE, _conv()),
     Case("conv of one pixel", Conv2D(4, 1), IMAGE, _conv()),
@@ -228,6 +244,7 @@ class LossCase:
     loss: Loss
     targets: Callable[[np.random.Generator, tuple[int, ...]], Any]
     twin: Callable[[Any, Any, Any], Any]
+    numpy_only: bool = False
 
     def problem(
         self, members: int | None = None, *, batch: int = 6, width: int = 4, seed: int = 0
@@ -241,6 +258,20 @@ class LossCase:
 
 def _labels(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     return rng.integers(0, shape[-1], shape[:-1])
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return rng.standard_normal(shape)
+
+
+def _yes_or_no(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return rng.integers(0, 2, shape).astype(float)
+
+
+def _cosh_of_error() -> CustomLoss:
+    return CustomLoss(
+        lambda y, t: np.cosh((y - t) / 4).sum(axis=-1), lambda y, t: np.sinh((y - t) / 4) / 4
+    )
 
 
 LOSSES = (
@@ -257,10 +288,50 @@ LOSSES = (
         lambda F, z, t: F.cross_entropy(z, t),
     ),
     LossCase(
-        "mean squared error",
-        MeanSquaredError(),
-        lambda rng, shape: rng.standard_normal(shape),
-        lambda F, y, t: F.mse_loss(y, t),
+        "cross-entropy of smoothed labels",
+        SoftmaxCrossEntropy(smoothing=0.2),
+        _labels,
+        lambda F, z, t: F.cross_entropy(z, t, label_smoothing=0.2),
+    ),
+    LossCase(
+        "cross-entropy of smoothed probabilities",
+        SoftmaxCrossEntropy("probabilities", smoothing=0.3),
+        lambda rng, shape: rng.dirichlet(np.ones(shape[-1]), shape[:-1]),
+        lambda F, z, t: F.cross_entropy(z, t, label_smoothing=0.3),
+    ),
+    LossCase(
+        "binary cross-entropy",
+        BinaryCrossEntropy(),
+        _yes_or_no,
+        lambda F, z, t: F.binary_cross_entropy_with_logits(z, t),
+    ),
+    LossCase(
+        "smoothed binary cross-entropy",
+        BinaryCrossEntropy(smoothing=0.1),
+        _yes_or_no,
+        lambda F, z, t: F.binary_cross_entropy_with_logits(z, 0.9 * t + 0.05),
+    ),
+    LossCase("mean squared error", MeanSquaredError(), _normal, lambda F, y, t: F.mse_loss(y, t)),
+    LossCase("mean absolute error", MeanAbsoluteError(), _normal, lambda F, y, t: F.l1_loss(y, t)),
+    LossCase("Huber", Huber(delta=1.5), _normal, lambda F, y, t: F.huber_loss(y, t, delta=1.5)),
+    LossCase(
+        "Poisson",
+        Poisson(),
+        lambda rng, shape: rng.poisson(2.0, shape).astype(float),
+        lambda F, z, t: F.poisson_nll_loss(z, t, log_input=True, full=False),
+    ),
+    LossCase(
+        "quantile",
+        Quantile(q=0.8),
+        _normal,
+        lambda F, y, t: (0.8 * F.relu(t - y) + 0.2 * F.relu(y - t)).mean(),
+    ),
+    LossCase(
+        "custom",
+        _cosh_of_error(),
+        _normal,
+        lambda F, y, t: ((y - t) / 4).cosh().sum(dim=-1).mean(),
+        numpy_only=True,
     ),
 )
 

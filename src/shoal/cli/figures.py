@@ -107,4 +107,4 @@ class Figures:
                 of = f"{name}: " if len(self.targets) > 1 else ""
                 each.append(f"{of}RMSE {found['rmse'][name]:.5g}{shown}")
             text = "; ".join(each)
-        return f"{text}, {self.rows:,} rows"
+        return f"{text}, {self.rows:,} {'row' if self.rows == 1 else 'rows'}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +28,8 @@ from shoal.errors import ShoalError, counted, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from shoal.data.columns import Column
 
 
 def fit(
@@ -167,6 +171,7 @@ class _Table:
         self.file, self.targets, self.drop = file, targets, drop
         self.groups_column, self.weight_column = groups, weight
         self.task = ""
+        self.why = ""
         self.x: pd.DataFrame
         self.y: Any
         self.frame: pd.DataFrame
@@ -209,28 +214,43 @@ def _open(
         x, read, table.frame = inputs_and_target(
             frame, targets, task=asked, drop=table.aside, name=Path(file).name
         )
-        read_columns(x)  # says what to leave out in words that hold here
+        columns = read_columns(x)  # says what to leave out in words that hold here
     except ShoalError as error:
         raise ShoalError(as_options(str(error))) from error
-    table.x, table.task = x, read.task
+    table.x, table.task, table.why = x, read.task, read.why
     table.y = read.y if read.classes is None else np.array(read.classes)[read.y]
     if read.classes is None and table.y.shape[1] == 1:
         table.y = table.y[:, 0]
+    _note_columns(x, columns)
     return table
+
+
+def _note_columns(x: pd.DataFrame, columns: Sequence[Column]) -> None:
+    """Say which columns can teach nothing, or something that new rows will not have."""
+    for column in columns:
+        steps = column.kind == "number" and len(x) > 2 and not column.missing_rows
+        if steps and (np.diff(x[column.name].to_numpy(np.float64)) == 1).all():
+            note(
+                f"note: column {column.name!r} counts the rows from {column.low:g}; if it is a row "
+                f"number, leave it out with --drop {shlex.quote(column.name)}"
+            )
+    same = [repr(column.name) for column in columns if column.is_constant]
+    if same:
+        it = "says" if len(same) == 1 else "say"
+        note(f"note: {counted(len(same), 'column')} {it} the same in every row: {', '.join(same)}")
 
 
 def _more(table: _Table, file: str) -> tuple[pd.DataFrame, Any]:
     """Further rows, with the target in the way of the first."""
     from shoal.data.files import read_table
+    from shoal.data.preparation import refuse_missing
     from shoal.data.tables import target_values
     from shoal.data.targets import Target, read_more
 
     frame = read_table(file)
     names = [str(name) for name in frame.columns]
     frame = frame.set_axis(names, axis="columns")
-    for name in (*table.targets, *table.x.columns):
-        if name not in names:
-            raise unknown(f"or missing column in {file}", name, names)
+    refuse_missing((*table.targets, *table.x.columns), names, f" in {file}")
     classes = None if table.task == "regression" else tuple(np.unique(table.y).tolist())
     like = Target(table.task, np.zeros((1, len(table.targets))), classes, "")  # type: ignore[arg-type]
     y = read_more(target_values(frame, table.targets), like, name=f"the target in {file}")
@@ -359,6 +379,7 @@ def _in_options(line: str, table: _Table) -> str:
     line = as_options(line).replace("give fit(X, y, groups=...)", "give --groups COLUMN")
     line = re.sub(r"\bsplit='(\w+)'", r"--split \1", line)
     line = re.sub(r"\b(valid|members|epochs|preset|threads)=", r"--\1=", line)
+    line = re.sub(r"\bsample_weight\[", f"{table.weight_column}[", line)
     return line.replace("sample_weight", f"--weight={table.weight_column}")
 
 
@@ -396,7 +417,7 @@ def _text(table: _Table, model: Any, parts: Parts) -> str:
     kept = f"the weights of epoch {epochs} are kept" if "validation" in parts else "the last kept"
     rows = f"{len(parts['training'][1]):,} rows"
     lines = [
-        f"{', '.join(table.targets)} of {table.file}: {table.task}, {noun}",
+        f"{', '.join(table.targets)} of {table.file}: {table.task}, {noun}{_doubt(table, count)}",
         f"trained on {rows}, {counted(table.x.shape[1], 'column')}, "
         f"{counted(int(np.prod(core.in_shape)), 'input')}",
         f"{counted(core.members, 'network')}: {model.recipe_.network!r}",
@@ -411,6 +432,15 @@ def _text(table: _Table, model: Any, parts: Parts) -> str:
     else:
         lines.append("No rows were kept aside, so nothing is known of how right it is on new ones.")
     return "\n".join(lines)
+
+
+def _doubt(table: _Table, count: int) -> str:
+    """What to say if the target's numbers were meant for the other task."""
+    if "different" not in table.why or count == 2:
+        return ""
+    if table.task == "regression":
+        return " (if they are labels, say --task classification)"
+    return " (if they are amounts, say --task regression)"
 
 
 _CHOSE = "The validation rows chose when to stop, so they flatter a little; test rows would not."

@@ -97,7 +97,8 @@ def predict(
     if path is not None:
         note(f"{rows:,} rows: {path}")
     if figures is not None and figures.rows:
-        note(f"{' and '.join(core.targets)} is in {file}: {figures.words()}")
+        verb = "is" if len(core.targets) == 1 else "are"
+        note(f"{', '.join(core.targets)} {verb} in {file}: {figures.words()}")
     return 0
 
 
@@ -126,7 +127,12 @@ class _Answer:
                 raise ShoalError(
                     "--interval is for numbers, but the model is for classes; take --proba"
                 )
-            self.width = half_width(model.conformal, coverage)
+            try:
+                self.width = half_width(model.conformal, coverage)
+            except ShoalError as error:
+                line = str(error).replace("coverage=", "--interval=").replace("valid=", "--valid ")
+                line = line.replace("give X_val and y_val", "with --valid-file")
+                raise ShoalError(line) from error
         self.proba = proba
         self.names = self._names()
 

@@ -37,6 +37,7 @@ def compare(
     evaluate_rows: int | None = 10_000,
     evaluate_parts: Sequence[str] = PARTS,
     instruments: bool | Sequence[int] = True,
+    engine: str = "auto",
     threads: int | None = None,
     chunk: int | None = None,
     executor: Executor | None = None,
@@ -69,7 +70,7 @@ def compare(
         instruments: read activations and gradients of every layer now and then, for
             `Comparison.diagnosis`; False for none, or the steps, counted from 0.
         sampling, evaluate_every, evaluate_rows, evaluate_parts: see `Trainer`.
-        threads, chunk, executor, callbacks: see `Trainer`.
+        engine, threads, chunk, executor, callbacks: see `Trainer`.
         out: folder of the run: checkpoints, so that it can be resumed.
         resume: go on with the run in `out`.
         checkpoint_seconds: time between two checkpoints.
@@ -116,6 +117,7 @@ def compare(
         "epochs": epochs,
         "sampling": sampling,
         "evaluate_rows": evaluate_rows,
+        "engine": engine,
         "threads": threads,
         "chunk": chunk,
         "executor": executor,

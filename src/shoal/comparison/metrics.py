@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shoal.engine.evaluate import METRICS
+from shoal.engine.evaluate import HIGHER_IS_BETTER, METRICS
 from shoal.errors import unknown
 
 RELATIVE_MARGIN = 0.1
@@ -25,13 +25,13 @@ class Metric:
 
     @property
     def measure(self) -> str:
-        """Its last word: loss, accuracy, rmse or r2."""
+        """Its last word: loss, accuracy, hamming, rmse or r2."""
         return self.name.rsplit("_", 1)[-1]
 
     @property
     def higher_is_better(self) -> bool:
-        """True for accuracy and r2."""
-        return self.measure in ("accuracy", "r2")
+        """True for accuracy, hamming and r2."""
+        return self.measure in HIGHER_IS_BETTER
 
     @property
     def label(self) -> str:
@@ -48,7 +48,7 @@ class Metric:
         Half a percentage point of accuracy; 0.005 of R²; a tenth of the smaller loss; a hundredth
         of the smaller RMSE.
         """
-        if self.measure in ("accuracy", "r2"):
+        if self.higher_is_better:
             return ABSOLUTE_MARGIN
         share = RMSE_MARGIN if self.measure == "rmse" else RELATIVE_MARGIN
         return share * min(abs(a), abs(b))
@@ -59,7 +59,7 @@ def choose_metric(name: str | None, task: str, parts: Sequence[str]) -> Metric:
 
     Args:
         name: "loss", a part and a measure such as "valid_accuracy", or None.
-        task: "classification" or "regression".
+        task: "classification", "multilabel" or "regression".
         parts: which parts of the data have rows.
 
     Raises:

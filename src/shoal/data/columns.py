@@ -36,7 +36,10 @@ _DATE: Final = re.compile(
 )
 # 1,234,567 and 1,5: what a program of another country, or one that is kind to readers, writes
 _COMMA_NUMBER: Final = re.compile(r"\s*[-+]?(\d{1,3}(,\d{3})+(\.\d+)?|\d*,\d+)\s*")
+# $1,234.50, 12 %, € 5: a sign of money or percent makes text of them
+_SIGNED_NUMBER: Final = re.compile(r"\s*[-+(]?(?:[$€£¥₹]\s*[\d.,]+|[\d.,]+\s*[$€£¥₹%])\)?\s*")
 _MANY_NUMBERS: Final = 10  # more different ones than this, in nine rows of ten, are no labels
+_FEW_MARKS: Final = 3  # so many different texts among as many numbers, such as "?", mark a gap
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Column:
     levels: int = 0
     missing: float = 0.0
     missing_rows: int = 0
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it says the same in every row."""
+        return self.low == self.high and self.levels <= 1 and self.missing in (0, 1)
 
 
 def read_columns(frame: pd.DataFrame) -> tuple[Column, ...]:
@@ -132,12 +140,18 @@ def _refuse_spoilt_numbers(values: pd.Series[Any], name: str) -> None:
             f"without thousands separators and with a decimal point, or leave it out with "
             f"drop=[{name!r}]"
         )
-    if plain.mean() > 0.9 and texts[plain].nunique() > _MANY_NUMBERS:
+    if odd.nunique() > _MANY_NUMBERS and odd.str.fullmatch(_SIGNED_NUMBER).all():
+        raise ShoalError(
+            f"column {name!r} holds numbers with signs of money or percent, such as "
+            f"{odd.iloc[0]!r}; write the numbers alone, or leave it out with drop=[{name!r}]"
+        )
+    gaps = plain.mean() > 0.9 or (plain.mean() > 0.5 and odd.nunique() <= _FEW_MARKS)
+    if gaps and texts[plain].nunique() > _MANY_NUMBERS:
         row = int(np.flatnonzero((values == odd.iloc[0]).to_numpy())[0])
         raise ShoalError(
             f"column {name!r} must hold numbers or labels, but mixes numbers with text, such as "
-            f"{odd.iloc[0]!r} in row {row} (counted from 0); leave such cells empty, or leave it "
-            f"out with drop=[{name!r}]"
+            f"{odd.iloc[0]!r} in row {row} (counted from 0); leave such cells empty, put a letter "
+            f"before each if they are labels, or leave it out with drop=[{name!r}]"
         )
 
 

@@ -405,10 +405,10 @@ _ELSEWHERE: Final = {
 
 
 def _kind_error(path: Path) -> ShoalError:
-    advice = _ELSEWHERE.get(
-        path.suffix.lower(), "if it is a table in text, rename it to .csv or .tsv"
-    )
-    return ShoalError(f"{str(path)!r} must be a file {KINDS}; {advice}")
+    usual = "if it is a table in text, rename it to .csv or .tsv"
+    advice = "name a file in it" if path.is_dir() else _ELSEWHERE.get(path.suffix.lower(), usual)
+    what = ", but is a folder" if path.is_dir() else ""
+    return ShoalError(f"{str(path)!r} must be a file {KINDS}{what}; {advice}")
 
 
 def _check_header(names: list[str], file: str) -> None:

@@ -238,7 +238,7 @@ def _notes(columns: tuple[Column, ...], dropped: list[str]) -> tuple[tuple[str, 
     notes = [("preprocessing", "; ".join(words) + "; fitted on the training part")]
     if dropped:
         notes.append(("left out", ", ".join(dropped)))
-    empty = [c.name for c in columns if c.low == c.high and c.levels <= 1 and c.missing in (0, 1)]
+    empty = [c.name for c in columns if c.is_constant]
     if empty:
         notes.append(("constant columns", f"{', '.join(empty)} (carry nothing)"))
     return tuple(notes)

@@ -31,7 +31,7 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(facts, default=int)  # of NumPy's numbers, only whole ones are facts
-    labels = {"shoal": text, "crc32": _checksum(text, whole)}
+    labels = {"shoal": text, "crc32": checksum(text, whole)}
     write_whole(path, to_bytes(whole, metadata=labels))
 
 
@@ -53,12 +53,12 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         raise ShoalError(f"{path} is damaged and cannot be read ({error}); start anew") from None
     if "shoal" not in labels:
         raise ShoalError(f"{path} is no checkpoint of shoal; give the folder of a run")
-    if labels.get("crc32") != _checksum(labels["shoal"], arrays):
+    if labels.get("crc32") != checksum(labels["shoal"], arrays):
         raise ShoalError(f"{path} is damaged (its checksum is wrong); start anew")
     return arrays, json.loads(labels["shoal"])
 
 
-def _checksum(text: str, arrays: Arrays) -> str:
+def checksum(text: str, arrays: Arrays) -> str:
     """CRC-32 of the facts and of all arrays with their names, types and shapes."""
     value = zlib.crc32(text.encode())
     for name, array in sorted(arrays.items()):

@@ -2,314 +2,164 @@
 
 `train` is a function from arrays to arrays, so a chunk can run on a thread here or be pickled to a
 process elsewhere. No member's numbers depend on which others share its chunk.
+
+The steps of a task are cut into spans at its events: an evaluation comes after a step, and a step
+that the instruments read is a span of its own. Within a span a `Stepper` does as it likes; between
+two spans all that training has changed lies in the `Rows`, and the events are dealt with here. So
+another engine is another `Stepper`, chosen in `stepper_for`, and knows nothing of events.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import partial
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.data.batching import batch_rows
+from shoal.engine.best import BestRows, Standing
 from shoal.engine.evaluate import evaluate
-from shoal.engine.instruments import channels, read
-from shoal.engine.layout import Layout, Matrix, layout_of
-from shoal.engine.member import Program
-from shoal.nn.arrays import Array
-from shoal.optim.clipping import row_norms
-
-Column = NDArray[np.float64]
+from shoal.engine.instruments import channels
+from shoal.engine.reference import Reference
+from shoal.engine.task import Result, Rows, Steps, Task
 
 
-class DataSource(Protocol):
-    """How a chunk gets at the data, wherever it runs."""
+class Stepper(Protocol):
+    """Takes the steps between two events; made for a task and the rows that it changes."""
 
-    def get(self) -> Any:
-        """The dataset."""
+    def steps(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
+        """Let some members take the steps first, …, last - 1.
+
+        Afterwards the rows hold the new state: their arrays may have been changed in place or, for
+        slots, replaced by others, so they are looked up anew at every call. A member whose loss is
+        not finite is frozen before that step, whoever else takes it.
+
+        Args:
+            live: which rows, rising; those that no longer train are never among them again.
+            first, last: within the task; without an event in between.
+        """
+
+    def outputs(self, live: NDArray[np.int64], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What some members say of rows of data, in evaluation, (members, rows, outputs)."""
 
 
-@dataclass
-class Rows:
-    """The state of some members: one row each.
+def spans(task: Task) -> Iterator[tuple[int, int]]:
+    """The steps of a task as pieces (first, last) without an event in between.
 
-    Attributes:
-        theta: trained parameters (members, size).
-        running: running statistics (members, running_size).
-        slots: what the update rule remembers, each (members, size).
+    >>> from types import SimpleNamespace
+    >>> list(spans(SimpleNamespace(first=0, last=9, evaluate_at=(4,), read_at=(6,))))
+    [(0, 4), (4, 6), (6, 7), (7, 9)]
     """
-
-    theta: Matrix
-    running: Matrix
-    slots: dict[str, Matrix]
-
-    def __getitem__(self, which: Any) -> Rows:
-        return Rows(
-            self.theta[which],
-            self.running[which],
-            {name: slot[which] for name, slot in self.slots.items()},
-        )
-
-    def __setitem__(self, which: Any, rows: Rows) -> None:
-        self.theta[which] = rows.theta
-        self.running[which] = rows.running
-        for name, slot in self.slots.items():
-            slot[which] = rows.slots[name]
-
-    def copy(self) -> Rows:
-        """Rows that share no memory with these."""
-        slots = {name: slot.copy() for name, slot in self.slots.items()}
-        return Rows(self.theta.copy(), self.running.copy(), slots)
+    after = (step + 1 for step in task.read_at)
+    yield from pairwise(sorted({task.first, *task.evaluate_at, *task.read_at, *after, task.last}))
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """The hyperparameters of some members, one value each.
+def stepper_for(task: Task, rows: Rows) -> Stepper:
+    """Who takes the steps that are not read."""
+    if task.engine == "compiled":
+        from shoal.engine.compiled.stepper import Compiled
 
-    Attributes:
-        seeds: (members,).
-        lr: learning rate at each step of the task (steps, members).
-        rule: the other numbers of the update rule, (members,) each.
-        weight_decay, clip_norm: (members,).
-        layers: numbers of layers, such as a dropout rate: {(layer, name): (members,)}.
-    """
-
-    seeds: NDArray[np.int64]
-    lr: Column
-    rule: dict[str, Column]
-    weight_decay: Column
-    clip_norm: Column
-    layers: dict[tuple[int, str], Column]
-
-    def __getitem__(self, which: Any) -> Numbers:
-        return Numbers(
-            self.seeds[which],
-            self.lr[:, which],
-            {name: value[which] for name, value in self.rule.items()},
-            self.weight_decay[which],
-            self.clip_norm[which],
-            {key: value[which] for key, value in self.layers.items()},
-        )
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker needs to know: who, on what, from which step to which.
-
-    Attributes:
-        first, last: steps first, …, last - 1 are taken.
-        evaluate_at: numbers of steps done at which the parts are evaluated.
-        read_at: steps in which the instruments are read.
-        parts: which rows of each part are evaluated; None for all.
-        replacement: whether batches are drawn with replacement.
-    """
-
-    program: Program
-    rows: Rows
-    numbers: Numbers
-    data: DataSource
-    first: int
-    last: int
-    evaluate_at: tuple[int, ...]
-    read_at: tuple[int, ...]
-    parts: dict[str, NDArray[np.int64] | None]
-    replacement: bool
-
-
-@dataclass
-class Result:
-    """What a worker gives back; NaN where a member was frozen.
-
-    Attributes:
-        rows: the new state.
-        loss, gradient_norm: (members, steps); the loss before each update, in training mode.
-        metrics: (members, evaluations) by name, such as "valid_accuracy".
-        readings: (members, readings, channels); see `instruments`.
-        diverged: step of divergence, or -1.
-        seconds: processor time spent on one member.
-    """
-
-    rows: Rows
-    loss: Matrix
-    gradient_norm: Matrix
-    metrics: dict[str, NDArray[np.float64]]
-    readings: Matrix
-    diverged: NDArray[np.int64]
-    seconds: float
+        return Compiled(task, rows)
+    return Reference(task, rows)
 
 
 def train(task: Task) -> Result:
     """Take the steps of a task. A member whose loss is not finite is frozen before that step."""
     started = time.thread_time()
-    count, steps = len(task.rows.theta), task.last - task.first
-    readings = (len(task.read_at), len(channels(task.program.network, task.program.in_shape)))
-    result = Result(
-        rows=task.rows.copy(),
-        loss=np.full((count, steps), np.nan, np.float32),
-        gradient_norm=np.full((count, steps), np.nan, np.float32),
-        metrics={},
-        readings=np.full((count, *readings), np.nan, np.float32),
-        diverged=np.full(count, -1),
-        seconds=0.0,
-    )
-    live = np.arange(count)
-    chunk = _Chunk(task, result.rows, live)
-    step = task.first
+    events = _Events(task)
+    stepper = stepper_for(task, events.rows)
     # an overflow is no accident here: it is noticed, recorded and contained
     with np.errstate(all="ignore"):
-        while step < task.last and len(live):
-            watched = step in task.read_at
-            loss, norm = chunk.gradient(step, watched)
-            finite = np.isfinite(loss)
-            if not finite.all():
-                result.diverged[live[~finite]] = step
-                result.loss[live[~finite], step - task.first] = loss[~finite]
-                live = chunk.keep(finite, result.rows)
-                continue  # the others take this step without them
-            if watched:
-                result.readings[live, task.read_at.index(step)] = chunk.watched_update(step)
+        for first, last in spans(task):
+            if not len(events.live):
+                break
+            if first in task.read_at:
+                events.read(first, stepper)
             else:
-                chunk.update(step)
-            result.loss[live, step - task.first] = loss
-            result.gradient_norm[live, step - task.first] = norm
-            step += 1
-            if step in task.evaluate_at:
-                healthy = chunk.evaluate(result, task.evaluate_at.index(step))
-                if not healthy.all():
-                    result.diverged[live[~healthy]] = step
-                    live = chunk.keep(healthy, result.rows)
-    chunk.store(result.rows)
-    result.seconds = (time.thread_time() - started) / count
+                events.took(stepper.steps(events.live, first, last), first, last)
+            if last in task.evaluate_at and len(events.live):
+                events.evaluate(last, stepper)
+    result = events.result
+    result.seconds = (time.thread_time() - started) / len(result.loss)
     return result
 
 
-class _Chunk:
-    """The members of a task that are still training, and one step of them."""
+class _Events:
+    """What happens between the steps of a task, and the record of it all.
 
-    def __init__(self, task: Task, rows: Rows, live: NDArray[np.int64]) -> None:
-        self.task = task
+    Attributes:
+        rows: the state of all members of the task, also of those that are frozen.
+        live: which of them still train.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task, self.rows = task, task.rows.copy()
         self.data = task.data.get()
-        self.layout: Layout = layout_of(task.program.network, task.program.in_shape)
-        self._bind(rows, live)
+        count, steps = len(task.rows.theta), task.last - task.first
+        readings = (len(task.read_at), len(channels(task.program.network, task.program.in_shape)))
+        self.live = np.arange(count)
+        self.result = Result(
+            rows=self.rows,
+            loss=np.full((count, steps), np.nan, np.float32),
+            gradient_norm=np.full((count, steps), np.nan, np.float32),
+            metrics={},
+            readings=np.full((count, *readings), np.nan, np.float32),
+            diverged=np.full(count, -1),
+            stopped=np.full(count, -1),
+            standing=deepcopy(task.standing),
+            best=BestRows.none(self.rows),
+            seconds=0.0,
+        )
 
-    def _bind(self, rows: Rows, live: NDArray[np.int64]) -> None:
-        """Lay the views of the layers over the rows."""
-        program = self.task.program
-        self.rows, self.live = rows, live
-        self.numbers = numbers = self.task.numbers[live]
-        self.seeds, self.seed_index = np.unique(numbers.seeds, return_inverse=True)
-        self.params = self.layout.split(rows.theta, rows.running)
-        shapes = program.network.shapes(program.in_shape)
-        for (layer, name), value in numbers.layers.items():
-            ones = (1,) * (1 + len(shapes[layer]))
-            self.params[layer][name] = value.reshape(-1, *ones).astype(np.float32)
-        self.rule = {name: value[:, None] for name, value in numbers.rule.items()}
-        self.gradients = np.empty_like(rows.theta)
+    def took(self, steps: Steps, first: int, last: int) -> None:
+        """Record a span of steps; who diverged in it trains no longer."""
+        columns = slice(first - self.task.first, last - self.task.first)
+        self.result.loss[self.live, columns] = steps.loss
+        self.result.gradient_norm[self.live, columns] = steps.gradient_norm
+        self.result.diverged[self.live] = steps.diverged
+        self.live = self.live[steps.diverged < 0]
 
-    def keep(self, which: NDArray[np.bool_], home: Rows) -> NDArray[np.int64]:
-        """Freeze the members not in `which`: store all, go on with the rest."""
-        self.store(home)
-        live = self.live[which]
-        self._bind(home[live], live)
-        return live
+    def read(self, step: int, stepper: Stepper) -> None:
+        """Take one step with the instruments, which change no other number.
 
-    def store(self, home: Rows) -> None:
-        """Write the state back to where it came from, if it lies elsewhere."""
-        if self.rows is not home:
-            home[self.live] = self.rows
-
-    def gradient(self, step: int, watched: bool = False) -> tuple[Array, Array]:
-        """Loss of the step's batch, and the norm of its gradient, which lies in `gradients`.
-
-        If the step is watched, `outputs` holds what each layer put out.
+        Only the reference engine keeps all that they look at. Another engine's step is taken by
+        itself, and looked at in a copy of the rows.
         """
-        program, network = self.task.program, self.task.program.network
-        part = self.data.train
-        batches = [
-            batch_rows(int(seed), len(part), program.batch_size, step, self.task.replacement)
-            for seed in self.seeds
-        ]
-        x = self._per_member([part.x[rows] for rows in batches])
-        y = self._per_member([part.y[rows] for rows in batches])
-        noise = self._noise(step, x.shape[1])
-        self.outputs: list[Array] | None = [] if watched else None
-        outputs, caches = network.forward(
-            self.params, x, training=True, noise=noise, outputs=self.outputs
-        )
-        loss, cache = program.loss.forward(outputs, y)
-        _, grads = network.backward(self.params, caches, program.loss.backward(cache))
-        self.layout.join(grads, self.gradients)
-        self.new_running = network.running(self.params, caches) if self.layout.running else []
-        self.norm = row_norms(self.gradients)
-        return loss, self.norm
+        readings = np.full((len(self.live), self.result.readings.shape[2]), np.nan, np.float32)
+        own = self.task.engine == "reference"
+        looked_at = self.rows if own else self.rows.copy()
+        steps = Reference(self.task, looked_at).steps(self.live, step, step + 1, readings)
+        if not own:
+            steps = stepper.steps(self.live, step, step + 1)
+        self.result.readings[self.live, self.task.read_at.index(step)] = readings
+        self.took(steps, step, step + 1)
 
-    def update(self, step: int) -> None:
-        """Clip, decay and apply the rule to whole rows: θ ← θ + δ."""
-        program, weights = self.task.program, self.layout.weights
-        theta, g = self.rows.theta, self.gradients
-        lr = self.numbers.lr[step - self.task.first][:, None]
-        if program.clips:
-            clip = np.minimum(self.numbers.clip_norm / np.maximum(self.norm, np.float32(1e-30)), 1)
-            g *= clip[:, None].astype(np.float32)
-        if program.decays:
-            decay = self.numbers.weight_decay[:, None]
-            if program.rule.decoupled_decay:
-                theta[:, :weights] *= (1 - lr * decay).astype(np.float32)
-            else:
-                g[:, :weights] += decay.astype(np.float32) * theta[:, :weights]
-        delta, self.rows.slots = program.rule.update(
-            g, self.rows.slots, step + 1, lr=lr, **self.rule
-        )
-        theta += delta
-        if self.layout.running:
-            self.layout.join_running(self.new_running, self.rows.running)
-
-    def watched_update(self, step: int) -> Matrix:
-        """Update, and read the instruments, (members, channels)."""
-        program, weights = self.task.program, slice(0, self.layout.weights)
-        gradient = self.gradients[:, weights].copy()  # clipping and decay change it in place
-        before = self.rows.theta[:, weights].copy()
-        self.update(step)
-        outputs, self.outputs = self.outputs or [], None
-        return read(
-            channels(program.network, program.in_shape),
-            program.network,
-            self.layout,
-            outputs,
-            gradient,
-            before,
-            self.rows.theta[:, weights],
-        )
-
-    def evaluate(self, result: Result, column: int) -> NDArray[np.bool_]:
-        """Evaluate the parts; true for members whose losses are finite."""
-        healthy = np.ones(len(self.live), np.bool_)
-        for name, values in evaluate(
-            self.task.program, self.params, self.data, self.task.parts
-        ).items():
-            shape = (len(result.loss), len(self.task.evaluate_at))
-            result.metrics.setdefault(name, np.full(shape, np.nan))
-            result.metrics[name][self.live, column] = values
+    def evaluate(self, done: int, stepper: Stepper) -> None:
+        """Evaluate the parts; who has a loss that is not finite has diverged."""
+        column, live = self.task.evaluate_at.index(done), self.live
+        say = partial(stepper.outputs, live)
+        found = evaluate(self.task.program, (), self.data, self.task.parts, say)
+        healthy = np.ones(len(live), np.bool_)
+        for name, values in found.items():
+            shape = (len(self.result.loss), len(self.task.evaluate_at))
+            self.result.metrics.setdefault(name, np.full(shape, np.nan))
+            self.result.metrics[name][live, column] = values
             if name.endswith("_loss"):
                 healthy &= np.isfinite(values)
-        return healthy
+        self.result.diverged[live[~healthy]] = done
+        self.live = live[healthy]
+        if self.result.standing is not None:
+            self.judge(self.result.standing, found[self.result.standing.metric][healthy], done)
 
-    def _per_member(self, by_seed: list[Array]) -> Array:
-        """(1, …) when all share a seed, and broadcasting does the rest; else (members, …)."""
-        if len(by_seed) == 1:
-            return by_seed[0][None]
-        return np.stack([by_seed[i] for i in self.seed_index])
-
-    def _noise(self, step: int, rows: int) -> list[Array | None] | None:
-        program = self.task.program
-        if not any(layer.random for layer in program.network.layers):
-            return None
-        by_seed = [
-            program.network.noise(int(seed), step, rows, program.in_shape) for seed in self.seeds
-        ]
-        return [
-            None if draws[0] is None else self._per_member(list(draws))
-            for draws in zip(*by_seed, strict=True)
-        ]
+    def judge(self, standing: Standing, values: NDArray[np.float64], done: int) -> None:
+        """Keep the rows of who was never better; who has not been for long trains no longer."""
+        better = standing.evaluated(self.live, values, done)
+        if better.any():
+            self.result.best = self.result.best.take(self.live[better], self.rows)
+        impatient = standing.impatient(self.live)
+        self.result.stopped[self.live[impatient]] = done
+        self.live = self.live[~impatient]

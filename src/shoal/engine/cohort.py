@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data.batching import steps_per_epoch
-from shoal.engine.chunk import DataSource, Numbers, Result, Rows, Task
+from shoal.engine.best import Standing
 from shoal.engine.instruments import channels, reading_steps
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Member, Program
 from shoal.engine.recipe import Recipe
-from shoal.nn.arrays import Array
+from shoal.engine.task import DataSource, Numbers, Result, Rows, Task
+from shoal.errors import ShoalError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Record:
         read_at: steps, counted from 0, in which the instruments are read.
         readings: (members, readings, channels); see `instruments.channels`.
         diverged: step of divergence, or -1.
+        stopped: steps done when its patience ended, or -1.
         dropped: step after which it was taken out of training, or -1.
         seconds: processor time spent on each member.
     """
@@ -56,6 +58,7 @@ class Record:
     read_at: NDArray[np.int64]
     readings: NDArray[np.float32]
     diverged: NDArray[np.int64]
+    stopped: NDArray[np.int64]
     dropped: NDArray[np.int64]
     seconds: NDArray[np.float64]
 
@@ -65,9 +68,13 @@ class Cohort:
 
     Attributes:
         index: which members of the run these are, sorted by seed so that neighbours share batches.
-        rows: their state.
+        rows: the state of those that were not dropped.
+        place: where the state of each lies in `rows`; -1 for one that was dropped.
         record: their history.
         channels: what the instruments can read.
+        standing: the best evaluation of each; None if none is kept.
+        best: rows then, placed like `rows`, without slots; NaN before the first evaluation.
+        engine: who trains them, "reference" or "compiled".
         members: each with the recipe it goes by now.
         copies: in the order in which they were made.
         step: steps done.
@@ -88,8 +95,12 @@ class Cohort:
         evaluate_at: Sequence[int],
         metrics: Sequence[str],
         instruments: bool | Sequence[int] = False,
+        keep_best: str | None = None,
+        patience: int | None = None,
+        engine: str = "reference",
     ) -> None:
         self.program = program
+        self.engine = engine
         self.index = np.array(sorted(index, key=lambda i: (members[i].seed, i)))
         self.members: list[Member] = [members[i] for i in self.index]
         self.copies: list[Copy] = []
@@ -102,6 +113,7 @@ class Cohort:
         evaluated_at = sorted({*range(stride, self.total + 1, stride), *asked, self.total})
         self.rows = self._first_rows()
         count = len(self.members)
+        self.place = np.arange(count)
         read_at = reading_steps(self.total, instruments)
         self.channels = channels(program.network, program.in_shape)
         self.record = Record(
@@ -112,9 +124,17 @@ class Cohort:
             read_at=read_at,
             readings=np.full((count, len(read_at), len(self.channels)), np.nan, np.float32),
             diverged=np.full(count, -1),
+            stopped=np.full(count, -1),
             dropped=np.full(count, -1),
             seconds=np.zeros(count),
         )
+
+        self.standing: Standing | None = None
+        self.best: Rows | None = None
+        if keep_best is not None:
+            self.standing = Standing.first(keep_best, patience, count)
+            theta, running = self.rows.theta, self.rows.running
+            self.best = Rows(np.full_like(theta, np.nan), np.full_like(running, np.nan), {})
 
     def _first_rows(self) -> Rows:
         count = len(self.members)
@@ -135,10 +155,44 @@ class Cohort:
             self.layout.join_running(values, rows.running[one])
         return rows
 
+    def drop(self, members: NDArray[np.bool_]) -> None:
+        """Take members out of training, and free the memory of their state.
+
+        Args:
+            members: true for those to go.
+        """
+        self.record.dropped[members & (self.record.dropped < 0)] = self.step
+        self.free()
+
+    def free(self) -> None:
+        """Keep the state of those alone that were not dropped."""
+        kept = self.record.dropped < 0
+        still = self.place[kept]
+        if len(still) < len(self.rows.theta):
+            self.rows = self.rows[still]
+            if self.best is not None:
+                self.best = self.best[still]
+            self.place = np.where(kept, np.cumsum(kept) - 1, -1)
+
+    def places(self, which: Any) -> NDArray[np.int64]:
+        """Where the state of some members lies.
+
+        Raises:
+            ShoalError: one was dropped, and its state with it.
+        """
+        places: NDArray[np.int64] = self.place[which]
+        if (places < 0).any():
+            gone = int(self.index[which][places < 0][0])
+            raise ShoalError(
+                f"member={gone} was dropped, and its weights with it; its history is still there"
+            )
+        return places
+
     @property
     def live(self) -> NDArray[np.int64]:
-        """Rows that are still training: neither diverged nor dropped."""
-        return np.flatnonzero((self.record.diverged < 0) & (self.record.dropped < 0))
+        """Rows that are still training: neither diverged nor stopped nor dropped."""
+        record = self.record
+        return np.flatnonzero((record.diverged < 0) & (record.stopped < 0) & (record.dropped < 0))
 
     def copy(self, source: int, target: int, recipe: Recipe) -> None:
         """Lay the state of one member over another, which goes on by `recipe`.
@@ -148,8 +202,10 @@ class Cohort:
             recipe: one of the same program.
         """
         s, t = self.row(source), self.row(target)
-        self.rows[[t]] = self.rows[[s]]
-        self.record.diverged[t] = -1
+        self.rows[self.places([t])] = self.rows[self.places([s])]
+        self.record.diverged[t] = self.record.stopped[t] = -1
+        if self.standing is not None:
+            self.standing.waited[t] = 0
         self.note(Copy(self.step, source, target, recipe))
 
     def note(self, copy: Copy) -> None:
@@ -162,11 +218,6 @@ class Cohort:
         """Where a member lies in the rows."""
         return int(np.flatnonzero(self.index == member)[0])
 
-    def params(self, which: Any = slice(None)) -> list[dict[str, Array]]:
-        """The arrays of each layer of some members."""
-        rows = self.rows[which]
-        return self.layout.split(rows.theta, rows.running)
-
     def task(
         self,
         which: NDArray[np.int64],
@@ -176,9 +227,10 @@ class Cohort:
         replacement: bool,
     ) -> Task:
         """The task of taking some members from here to step `last`."""
-        contiguous = len(which) == which[-1] - which[0] + 1
+        at = self.places(which)
+        contiguous = len(at) == at[-1] - at[0] + 1
         # a slice is a view; a list of rows would be copied
-        rows = self.rows[which[0] : which[-1] + 1] if contiguous else self.rows[which]
+        rows = self.rows[at[0] : at[-1] + 1] if contiguous else self.rows[at]
         return Task(
             program=self.program,
             rows=rows,
@@ -190,15 +242,23 @@ class Cohort:
             read_at=tuple(int(s) for s in self.record.read_at[self._readings(last)]),
             parts=parts,
             replacement=replacement,
+            standing=None if self.standing is None else self.standing[which],
+            engine=self.engine,
         )
 
     def absorb(self, which: NDArray[np.int64], last: int, result: Result) -> None:
         """Take over what a worker gives back."""
         record = self.record
-        self.rows[which] = result.rows
+        self.rows[self.places(which)] = result.rows
         record.loss[which, self.step : last] = result.loss
         record.gradient_norm[which, self.step : last] = result.gradient_norm
         record.diverged[which] = result.diverged
+        # who has come to the end has not stopped before it
+        record.stopped[which] = np.where(result.stopped < self.total, result.stopped, -1)
+        if self.standing is not None and self.best is not None and result.standing is not None:
+            self.standing[which] = result.standing
+            best = self.places(which[result.best.which])
+            self.best.theta[best], self.best.running[best] = result.best.theta, result.best.running
         record.seconds[which] += result.seconds
         record.readings[which, self._readings(last)] = result.readings
         columns = np.searchsorted(record.evaluated_at, self._evaluations(last))

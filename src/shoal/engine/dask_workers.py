@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from shoal.engine.chunk import Result, Task
+from shoal.engine.task import Result, Task
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
@@ -38,14 +38,18 @@ def is_dask(executor: Executor | None) -> bool:
 class Parcel:
     """The data as it travels: plain arrays."""
 
-    parts: dict[str, tuple[Any, Any]]
+    parts: dict[str, tuple[Any, ...]]
     task: str
     target_scale: Any
 
     @classmethod
     def of(cls, data: Any) -> Parcel:
         """Pack a dataset."""
-        parts = {name: (getattr(data, name).x, getattr(data, name).y) for name in PARTS}
+        parts = {}
+        for name in PARTS:
+            part = getattr(data, name)
+            weights = () if part.weights is None else (part.weights,)
+            parts[name] = (part.x, part.y, *weights)
         scale = data.target_scale if data.task == "regression" else None
         return cls(parts, data.task, scale)
 
@@ -62,6 +66,7 @@ class Parcel:
 class _Part:
     x: Any
     y: Any
+    weights: Any = None
 
     def __len__(self) -> int:
         return len(self.x)

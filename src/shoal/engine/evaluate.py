@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,15 @@ PIECE = 512
 LARGEST = 2**22
 """Numbers of one network that a layer makes at once; images take pieces of fewer rows for it."""
 
-METRICS = {"classification": ("loss", "accuracy"), "regression": ("loss", "rmse", "r2")}
+METRICS = {
+    "classification": ("loss", "accuracy"),
+    "multilabel": ("loss", "accuracy", "hamming"),
+    "regression": ("loss", "rmse", "r2"),
+}
 """What is measured on each part, by task."""
+
+HIGHER_IS_BETTER = ("accuracy", "hamming", "r2")
+"""Those of which more is better; of the others less."""
 
 Values = NDArray[np.float64]
 
@@ -64,55 +72,107 @@ def evaluate(
     params: Sequence[Params],
     data: Any,
     parts: Mapping[str, NDArray[np.int64] | None],
+    say: Callable[[Array], Array] | None = None,
 ) -> dict[str, Values]:
     """Metrics of every part, such as {"valid_loss": (members,), "valid_accuracy": (members,)}.
 
-    Classes: loss, accuracy. Regression: loss (of the standardised targets), rmse (in the unit of
-    the targets) and r2. Sums over rows are kept in float64.
+    Classes: loss and accuracy. Several labels a row: loss, accuracy (rows with all labels right),
+    hamming (labels that are right; one is predicted where its output is above 0). Regression: loss
+    (of the standardised targets), rmse (in the unit of the targets) and r2. Each is a mean over
+    rows, Σ w m / Σ w if the part has weights of rows; sums are kept in float64.
 
     Args:
         parts: the rows of each part to use, or None for all of them.
+        say: the outputs (members, rows, outputs) of some rows of data; None to make them here.
     """
+    if say is None:
+        say = partial(_outputs, program, params)
     metrics: dict[str, Values] = {}
     for name, rows in parts.items():
-        part = getattr(data, name)
-        x, y = (part.x, part.y) if rows is None else (part.x[rows], part.y[rows])
-        measure = _classes if data.task == "classification" else _targets
-        for metric, value in measure(program, params, x, y, data).items():
-            metrics[f"{name}_{metric}"] = value
+        found = _MEASURE[data.task](_Sums(program, say, getattr(data, name), rows), data)
+        metrics |= {f"{name}_{metric}": np.asarray(value) for metric, value in found.items()}
     return metrics
 
 
-def _classes(
-    program: Program, params: Sequence[Params], x: Array, y: Array, data: Any
-) -> dict[str, Values]:
-    loss = correct = 0.0
-    piece = piece_of(program)
-    for at in range(0, len(x), piece):
-        outputs, _ = program.network.forward(params, x[None, at : at + piece])
-        labels = y[None, at : at + piece]
-        rows, _ = program.loss.per_row(outputs, labels)
-        loss = loss + rows.sum(axis=-1, dtype=np.float64)
-        correct = correct + (outputs.argmax(axis=-1) == labels).sum(axis=-1)
-    return {"loss": np.asarray(loss / len(x)), "accuracy": np.asarray(correct / len(x))}
+def _outputs(program: Program, params: Sequence[Params], x: Array) -> Array:
+    """Outputs for some rows at once."""
+    return program.network.forward(params, x[None])[0]
 
 
-def _targets(
-    program: Program, params: Sequence[Params], x: Array, y: Array, data: Any
-) -> dict[str, Values]:
-    loss: Any = 0.0
-    squares: Any = 0.0
-    piece = piece_of(program)
-    for at in range(0, len(x), piece):
-        outputs, _ = program.network.forward(params, x[None, at : at + piece])
-        targets = y[None, at : at + piece]
-        rows, _ = program.loss.per_row(outputs, targets)
-        loss = loss + rows.sum(axis=-1, dtype=np.float64)
-        error = (outputs - targets).astype(np.float64)
-        squares = squares + (error * error).sum(axis=1)
-    mean_square = squares / len(x)  # (members, outputs), in units of the standardised targets
-    variance = y.astype(np.float64).var(axis=0)
+class _Sums:
+    """Means over some rows of a part, which go through the networks piece by piece."""
+
+    def __init__(
+        self,
+        program: Program,
+        say: Callable[[Array], Array],
+        part: Any,
+        rows: NDArray[np.int64] | None,
+    ) -> None:
+        self.program, self.say = program, say
+        self.x, self.y, self.weights = (
+            array if rows is None or array is None else array[rows]
+            for array in (part.x, part.y, part.weights)
+        )
+        self.total = (
+            len(self.x) if self.weights is None else self.weights.sum(dtype=np.float64).item()
+        )
+
+    def means(self, *measures: Callable[[Array, Array], Array]) -> list[Values]:
+        """Mean of what each measure makes of outputs and targets, (members, rows, …)."""
+        sums: list[Any] = [0.0] * len(measures)
+        piece = piece_of(self.program)
+        for at in range(0, len(self.x), piece):
+            here = slice(at, at + piece)
+            outputs = self.say(self.x[here])
+            targets = self.y[None, here]
+            for i, measure in enumerate(measures):
+                values = measure(outputs, targets)
+                sums[i] = sums[i] + self._sum(values, here)
+        return [np.asarray(total / self.total) for total in sums]
+
+    def loss(self, outputs: Array, targets: Array) -> Array:
+        """The loss of every row; a measure."""
+        return self.program.loss.per_row(outputs, targets)[0]
+
+    def _sum(self, values: Array, here: slice) -> Array:
+        if self.weights is None:
+            return values.sum(axis=1, dtype=np.float64)
+        w = self.weights[here].astype(np.float64)
+        return (values * w.reshape(-1, *(1,) * (values.ndim - 2))).sum(axis=1)
+
+
+def _classes(rows: _Sums, data: Any) -> dict[str, Values]:
+    def right(outputs: Array, labels: Array) -> Array:
+        return outputs.argmax(axis=-1) == labels
+
+    loss, accuracy = rows.means(rows.loss, right)
+    return {"loss": loss, "accuracy": accuracy}
+
+
+def _labels(rows: _Sums, data: Any) -> dict[str, Values]:
+    def right(outputs: Array, labels: Array) -> Array:
+        return (outputs > 0) == (labels > 0)
+
+    def all_right(outputs: Array, labels: Array) -> Array:
+        return right(outputs, labels).all(axis=-1)
+
+    loss, accuracy, each = rows.means(rows.loss, all_right, right)
+    return {"loss": loss, "accuracy": accuracy, "hamming": each.mean(axis=-1)}
+
+
+def _targets(rows: _Sums, data: Any) -> dict[str, Values]:
+    def square(outputs: Array, targets: Array) -> Array:
+        error = (rows.program.loss.predict(outputs) - targets).astype(np.float64)
+        return error * error
+
+    loss, mean_square = rows.means(rows.loss, square)  # in units of the standardised targets
+    y = rows.y.astype(np.float64)
+    variance = np.average((y - np.average(y, 0, rows.weights)) ** 2, 0, rows.weights)
     with np.errstate(divide="ignore", invalid="ignore"):
         r2 = (1 - mean_square / variance).mean(axis=-1)
     rmse = np.sqrt(mean_square * np.asarray(data.target_scale) ** 2).mean(axis=-1)
-    return {"loss": np.asarray(loss / len(x)), "rmse": rmse, "r2": r2}
+    return {"loss": loss, "rmse": rmse, "r2": r2}
+
+
+_MEASURE = {"classification": _classes, "multilabel": _labels, "regression": _targets}

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engine.chunk import DataSource, Result, Task, train
-from shoal.engine.dask_workers import DaskWorkers, OnTheWay, is_dask, leave_interrupts_to_us
+from shoal.engine.chunk import train
+from shoal.engine.dask_workers import (
+    SAME,
+    DaskWorkers,
+    OnTheWay,
+    is_dask,
+    leave_interrupts_to_us,
+)
+from shoal.engine.task import DataSource, Result, Task
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
@@ -122,6 +130,8 @@ class OnDisk:
             part = getattr(data, name)
             np.save(Path(folder, f"{name}-x.npy"), part.x)
             np.save(Path(folder, f"{name}-y.npy"), part.y)
+            if part.weights is not None:
+                np.save(Path(folder, f"{name}-weights.npy"), part.weights)
         if data.task == "regression":
             np.save(Path(folder, "target-scale.npy"), data.target_scale)
         return cls(folder, data.task)
@@ -161,7 +171,12 @@ def _mapped(source: OnDisk) -> Any:
             ) from None
         return array
 
-    parts = {name: _Part(read(f"{name}-x.npy"), read(f"{name}-y.npy")) for name in _PARTS}
+    def part(name: str) -> _Part:
+        weighted = Path(source.folder, f"{name}-weights.npy").exists()
+        weights = read(f"{name}-weights.npy") if weighted else None
+        return _Part(read(f"{name}-x.npy"), read(f"{name}-y.npy"), weights)
+
+    parts = {name: part(name) for name in _PARTS}
     scale = read("target-scale.npy") if source.task == "regression" else None
     return SimpleNamespace(**parts, task=source.task, target_scale=scale)
 
@@ -173,6 +188,7 @@ _PARTS = ("train", "valid", "test")
 class _Part:
     x: NDArray[Any]
     y: NDArray[Any]
+    weights: NDArray[Any] | None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -188,7 +204,7 @@ class Workers:
             they are threads or those of dask, to read this machine's temporary folder.
 
     Raises:
-        ShoalError: workers of dask that lack shoal.
+        ShoalError: workers of dask that lack shoal; of others `run` says so.
     """
 
     def __init__(self, data: Any, threads: int | None, executor: Executor | None) -> None:
@@ -222,18 +238,24 @@ class Workers:
         """Do all tasks; results in the order of the tasks.
 
         Raises:
-            ShoalError: the executor broke. No result is lost that was there before.
+            ShoalError: workers that lack shoal, or an executor that broke. No result is lost that
+                was there before.
         """
         from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, wait
 
         # the longest first, so that no thread is left with a long one at the end
         order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
+        spare = self.count // max(1, len(tasks))
+        if spare > 1 and self._run is train:  # in this process several may work on one network
+            tasks = [replace(task, threads=spare) for task in tasks]
         # worker processes have a BLAS of their own, and see to it themselves
         elsewhere = isinstance(self.executor, ProcessPoolExecutor)
         with nullcontext() if elsewhere else one_blas_thread():
             try:
                 if self._dask is not None:
                     return self._dask.run(tasks, order)
+                if self._run is train_elsewhere:
+                    ask_a_worker(self.executor)
                 futures = {i: self.executor.submit(self._run, tasks[i]) for i in order}
                 wait(futures.values())
                 return [futures[i].result() for i in range(len(tasks))]
@@ -250,6 +272,32 @@ class Workers:
                         "give a new one and resume from the last checkpoint"
                     ) from error
                 raise
+
+
+_ASKED: WeakSet[Executor] = WeakSet()
+
+
+def ask_a_worker(executor: Executor) -> None:
+    """Ask a worker of an executor once for its versions, by a task that needs nothing of ours.
+
+    A worker process that cannot read a task dies of it, and its pool only says that it broke.
+
+    Raises:
+        ImportError: it lacks shoal.
+        ShoalError: it has another version of it, or of NumPy.
+    """
+    if executor in _ASKED:
+        return
+    for package in SAME:
+        question = f"{package}:__version__"
+        ours = pkgutil.resolve_name(question)
+        theirs = executor.submit(pkgutil.resolve_name, question).result()
+        if theirs != ours:
+            raise ShoalError(
+                f"executor={type(executor).__name__}: its workers have {package} {theirs}, here it "
+                f"is {ours}: numbers would differ; install the same everywhere"
+            )
+    _ASKED.add(executor)
 
 
 def _lacks_shoal(error: BaseException | None) -> bool:

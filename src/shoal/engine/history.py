@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.engine.best import Standing
 from shoal.engine.cohort import Cohort, Copy
 from shoal.engine.instruments import INSTRUMENTS
 from shoal.engine.member import Member, Program
@@ -76,6 +77,40 @@ class History:
         return self._gathered(lambda cohort: cohort.record.dropped)
 
     @property
+    def stopped(self) -> NDArray[np.int64]:
+        """Steps each member had done when its patience ended before the run did, or -1."""
+        return self._gathered(lambda cohort: cohort.record.stopped)
+
+    @property
+    def best_step(self) -> NDArray[np.int64]:
+        """Steps each member had done at its best evaluation, or -1 if there was none yet.
+
+        Raises:
+            ShoalError: the run keeps no best.
+        """
+        return self._gathered(lambda cohort: _standing(cohort).step)
+
+    def best(self, name: str) -> NDArray[np.float64]:
+        """A metric of each member at its best evaluation, the one that `keep_best` chose.
+
+        Also for one that diverged or was stopped or dropped later; NaN if there was none.
+
+        Args:
+            name: one of `metrics`: that by which it was chosen, or any other.
+
+        Raises:
+            ShoalError: no such metric, or the run keeps no best.
+        """
+        if name not in self.metrics:
+            raise unknown("metric", name, self.metrics)
+        values = np.full(len(self.members), np.nan)
+        for i, step in enumerate(self.best_step.tolist()):
+            if step >= 0:
+                curve = self.curve(i, name)
+                values[i] = curve.values[np.searchsorted(curve.steps, step)]
+        return values
+
+    @property
     def copies(self) -> list[Copy]:
         """Which member was laid over which and when (see `Trainer.copy`), in order of steps."""
         every = [copy for cohort in self._cohorts for copy in cohort.copies]
@@ -116,12 +151,16 @@ class History:
         return Curve(record.evaluated_at[done], record.metrics[name][row, done])
 
     def final(self, name: str) -> NDArray[np.float64]:
-        """The last value of a metric for each member; NaN for one that diverged or was dropped."""
-        values = np.full(len(self.members), np.nan)
+        """The last value of a metric for each member; NaN for one that diverged or was dropped.
+
+        That of one whose patience ended is the value at which it did.
+        """
+        values, stopped = np.full(len(self.members), np.nan), self.stopped
         for i in np.flatnonzero((self.diverged < 0) & (self.dropped < 0)).tolist():
-            curve = self.curve(i, name).values
-            if len(curve):
-                values[i] = curve[-1]
+            curve = self.curve(i, name)
+            known = curve.values if stopped[i] < 0 else curve.values[curve.steps <= stopped[i]]
+            if len(known):
+                values[i] = known[-1]
         return values
 
     @property
@@ -262,3 +301,10 @@ class History:
         for cohort, part in zip(self._cohorts, parts, strict=True):
             values[cohort.index] = part
         return values
+
+
+def _standing(cohort: Cohort) -> Standing:
+    """The best evaluations of a cohort."""
+    if cohort.standing is None:
+        raise ShoalError("this run keeps no best; train with keep_best='valid_loss', say")
+    return cohort.standing

@@ -38,11 +38,15 @@ class Networks:
 
     groups: Sequence[Group]
 
-    def outputs(self, x: Any) -> NDArray[np.float32]:
+    def outputs(self, x: Any, *, predicted: bool = False) -> NDArray[np.float32]:
         """What the last layer says, (networks, rows, outputs).
 
         Networks and rows are cut into jobs that fit the cache and run on threads; the numbers do
         not depend on how.
+
+        Args:
+            x: rows (rows, *in_shape).
+            predicted: what the outputs mean by the loss of each network: probabilities, rates.
 
         Raises:
             ShoalError: rows of another shape.
@@ -65,7 +69,9 @@ class Networks:
             of_some = slice(some[0], some[-1] + 1)
             params = [{k: v[of_some] for k, v in layer.items()} for layer in group.params]
             with np.errstate(all="ignore"):  # a diverged network says what it can
-                outputs[group.place[of_some], rows] = outputs_of(group.program, params, x[rows])
+                said = outputs_of(group.program, params, x[rows])
+                said = group.program.loss.predict(said) if predicted else said
+                outputs[group.place[of_some], rows] = said
 
         from concurrent.futures import ThreadPoolExecutor
 

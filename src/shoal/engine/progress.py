@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shoal.engine.callbacks import Callback
+from shoal.errors import counted
 
 if TYPE_CHECKING:
     from shoal.engine.trainer import Trainer
@@ -64,12 +65,13 @@ class Progress(Callback):
 
 
 def state_of(trainer: Trainer) -> str:
-    """Members alive and diverged and the best so far, in a few words."""
+    """Members alive, those of them that stopped, those diverged and the best so far, in words."""
     history = trainer.history
-    diverged = int((history.diverged >= 0).sum())
-    words = [f"{len(history.members) - diverged} members"]
-    if diverged:
-        words.append(f"{diverged} diverged")
+    lost, done = history.diverged >= 0, history.stopped >= 0
+    words = [counted(int((~lost).sum()), "member")]
+    for count, what in ((int(done.sum()), "stopped"), (int(lost.sum()), "diverged")):
+        if count:
+            words.append(f"{count} {what}")
     for name, better in (
         ("valid_accuracy", np.nanmax),
         ("test_accuracy", np.nanmax),

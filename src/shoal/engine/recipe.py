@@ -26,15 +26,15 @@ from shoal.nn import (
     AvgPool2D,
     BatchNorm,
     Conv2D,
+    CustomLoss,
     Dropout,
     Flatten,
     Layer,
     Loss,
     MaxPool2D,
-    MeanSquaredError,
     Network,
     NetworkSpace,
-    SoftmaxCrossEntropy,
+    PeriodicEmbedding,
     as_convnet,
     as_mlp,
     convnet,
@@ -46,7 +46,7 @@ from shoal.optim import OPTIMIZERS, SCHEDULES, Optimizer, Schedule
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
-        *(Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D),
+        *(Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D, PeriodicEmbedding),
         *ACTIVATIONS.values(),
     )
 }
@@ -65,8 +65,8 @@ class Recipe:
             "lecun", "zeros", a standard deviation, or `Equal(value)` for equal weights.
         weight_decay: λ ≥ 0; adds λ/2 · ‖W‖² for weights, not for biases, γ and β. (AdamW:
             decoupled, θ ← θ - η λ θ.) The loss reported does not contain it.
-        loss: "auto" (cross-entropy for classes, mean squared error for regression),
-            "softmax_cross_entropy" or "mean_squared_error".
+        loss: "auto" (cross-entropy for classes, binary cross-entropy for several labels a row,
+            mean squared error for regression), a name ("huber"), or a loss (`Huber(delta=0.5)`).
         batch_size: rows per step.
         clip_norm: longest gradient of a network; a longer one is scaled down to it.
 
@@ -87,7 +87,7 @@ class Recipe:
     schedule: Schedule | None = None
     init: Init = "auto"
     weight_decay: float = 0.0
-    loss: str = "auto"
+    loss: str | Loss = "auto"
     batch_size: int = 128
     clip_norm: float | None = None
 
@@ -100,7 +100,9 @@ class Recipe:
             _check_kind("schedule", self.schedule, Schedule, "a Schedule, such as shoal.Cosine()")
         check_init(self.init)
         check_number("weight_decay", self.weight_decay, least=0)
-        check_choice("loss", self.loss, ["auto", *LOSSES])
+        for loss in variants(self.loss) if isinstance(self.loss, Choice) else (self.loss,):
+            if not isinstance(loss, Loss):
+                check_choice("loss", loss, ["auto", *LOSSES])
         check_number("batch_size", self.batch_size, least=1, whole=True)
         if self.clip_norm is not None:
             check_number("clip_norm", self.clip_norm, above=0)
@@ -119,18 +121,39 @@ class Recipe:
         return holds_distribution(self)
 
     def loss_for(self, task: str) -> Loss:
-        """The loss to train on data for "classification" or "regression".
+        """The loss to train on data for "classification", "multilabel" or "regression".
 
         Raises:
-            ShoalError: cross-entropy for regression, or squared error for labels.
+            ShoalError: one for other data, such as cross-entropy for regression.
         """
-        fitting = SoftmaxCrossEntropy if task == "classification" else MeanSquaredError
-        if self.loss != "auto" and LOSSES[self.loss] is not fitting:
-            raise ShoalError(f"loss={self.loss!r} does not fit {task}; take loss='auto'")
-        return fitting()
+        fitting = [name for name, kind in LOSSES.items() if task in kind.tasks]
+        if isinstance(self.loss, Loss):
+            loss = self.loss
+        else:  # the table begins with the usual loss of each task
+            loss = LOSSES[fitting[0] if self.loss == "auto" else self.loss]()
+        if not loss.suits(task):
+            raise ShoalError(
+                f"loss={self.loss!r} does not fit {task}; take loss='auto', or one of "
+                f"{', '.join(fitting)}"
+            )
+        return loss
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists, numbers and strings; settings left at their default are left out."""
+        """Plain dicts, lists, numbers and strings; settings left at their default are left out.
+
+        Raises:
+            ShoalError: a loss that consists of functions, which have no plain form.
+        """
+        losses = variants(self.loss) if isinstance(self.loss, Choice) else (self.loss,)
+        if any(isinstance(loss, CustomLoss) for loss in losses):
+            raise ShoalError(
+                f"loss={self.loss!r} cannot be written to a file: it consists of functions; "
+                f"take one of {', '.join(LOSSES)}"
+            )
+        return self._plain()
+
+    def _plain(self) -> dict[str, Any]:
+        """As `to_dict`, but a loss made of functions stays as it is."""
         plain: dict[str, Any] = _plain(self)
         plain.pop("kind")
         return plain
@@ -155,6 +178,8 @@ class Recipe:
         values["optimizer"] = _kind(values["optimizer"], OPTIMIZERS, f"{where}.optimizer")
         if values.get("schedule") is not None:
             values["schedule"] = _kind(values["schedule"], SCHEDULES, f"{where}.schedule")
+        if "loss" in values:
+            values["loss"] = _loss(values["loss"], f"{where}.loss")
         if "init" in values:
             values["init"] = _start(values["init"], f"{where}.init")
         recipe: Recipe = _make(cls, values, where)
@@ -192,7 +217,7 @@ class Recipe:
         Raises:
             ShoalError: no such setting, or a value out of range.
         """
-        plain = self.to_dict()
+        plain = self._plain()
         for path, value in changes.items():
             *parents, last = path.split(".")
             table = plain
@@ -216,7 +241,7 @@ def _python(value: Any) -> Any:
         return value.item()
     if isinstance(value, tuple):
         return tuple(map(_python, value))
-    if isinstance(value, Network | Layer | Optimizer | Schedule | Equal):
+    if isinstance(value, Network | Layer | Optimizer | Schedule | Equal | Loss):
         return replace(value, **{f.name: _python(getattr(value, f.name)) for f in fields(value)})
     return value
 
@@ -245,7 +270,9 @@ def _plain(value: Any) -> Any:
         return {"equal": _plain(value.value)}
     if isinstance(value, Optimizer | Schedule):
         kept = fields(value)
-    elif isinstance(value, Recipe | Layer):
+    elif isinstance(value, CustomLoss):
+        return value
+    elif isinstance(value, Recipe | Layer | Loss):
         kept = tuple(f for f in fields(value) if getattr(value, f.name) != _default(f))
     else:
         return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
@@ -306,6 +333,15 @@ def _choice(plain: Mapping[str, Any], where: str, read: Callable[[Any, str], Any
         raise ShoalError(f"{where}: choice={options!r} must be a list of options")
     read_options = [read(option, f"{where}[{i}]") for i, option in enumerate(options)]
     return _located(where, lambda: DISTRIBUTIONS[name](read_options))
+
+
+def _loss(plain: Any, where: str) -> Any:
+    """A loss: a table with its kind, a choice among losses, or its name, which stays as it is."""
+    if is_distribution(plain) and Choice.name in plain:
+        return _choice(plain, where, _loss)
+    if isinstance(plain, Mapping) and plain:
+        return _kind(plain, {kind.__name__: kind for kind in LOSSES.values()}, where)
+    return plain
 
 
 def _start(plain: Any, where: str) -> Any:

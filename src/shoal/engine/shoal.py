@@ -14,6 +14,7 @@ from shoal.engine.ensemble.choose import candidates, spread_over_seeds, the_best
 from shoal.engine.history import History
 from shoal.engine.member import Member
 from shoal.engine.networks import Group, Networks
+from shoal.engine.task import Rows
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
@@ -27,50 +28,92 @@ class Shoal:
         members: recipe, seed and arm of each.
     """
 
-    def __init__(self, members: Sequence[Member], cohorts: Sequence[Cohort], data: Dataset) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        cohorts: Sequence[Cohort],
+        data: Dataset,
+        *,
+        best: bool = False,
+    ) -> None:
         self.members = tuple(members)
         self._cohorts = cohorts
         self._data = data
+        self._best = best
 
     def __len__(self) -> int:
         return len(self.members)
 
     def __repr__(self) -> str:
         arms = list(dict.fromkeys(member.arm for member in self.members))
-        return f"<Shoal of {len(self)} members: {', '.join(arms)}>"
+        at_best = ", at their best" if self._best else ""
+        return f"<Shoal of {len(self)} members: {', '.join(arms)}{at_best}>"
+
+    def at_best(self) -> Shoal:
+        """The same members with the weights of their best evaluation, by `Trainer(keep_best=…)`.
+
+        One that diverged or stopped later is there too. One without any evaluation so far has no
+        such weights: it says NaN, and is left out of ensembles.
+
+        Raises:
+            ShoalError: the run keeps no best.
+        """
+        best = Shoal(self.members, self._cohorts, self._data, best=True)
+        for cohort in self._cohorts:
+            best._rows(cohort)
+        return best
 
     def weights(self, member: int) -> list[dict[str, NDArray[np.float32]]]:
-        """The arrays of each layer of one member, by name; copies."""
+        """The arrays of each layer of one member, by name; copies.
+
+        Raises:
+            ShoalError: no such member, one that was dropped, or one that has no best weights yet
+                where those are asked.
+        """
         for cohort in self._cohorts:
             for row in np.flatnonzero(cohort.index == member):
-                layers = cohort.params(slice(row, row + 1))
+                if self._best and cohort.standing is not None and cohort.standing.step[row] < 0:
+                    raise ShoalError(f"member={member} was not evaluated yet, so it has no best")
+                rows, one = self._rows(cohort), cohort.places([row])
+                layers = cohort.layout.split(rows.theta[one], rows.running[one])
                 return [{k: v[0].copy() for k, v in layer.items()} for layer in layers]
         raise ShoalError(f"member={member} must be a number from 0 to {len(self) - 1}")
 
     def outputs(self, x: Any) -> NDArray[np.float32]:
         """What the last layer says, (members, rows, outputs): logits, or standardised targets.
 
+        NaN for members that were dropped.
+
         Args:
             x: rows (rows, *in_shape), prepared like the data that was trained on.
 
         Raises:
-            ShoalError: rows of another shape.
+            ShoalError: rows of another shape, or nobody left to say anything.
         """
-        groups = [Group(c.program, c.params(), c.index) for c in self._cohorts]
-        return Networks(groups).outputs(x)
+        return self._said(x)
+
+    def predictions(self, x: Any) -> NDArray[np.float32]:
+        """What the outputs mean by each member's loss, (members, rows, outputs).
+
+        Probabilities after cross-entropy, rates after `Poisson`, else standardised targets; NaN
+        where outputs are not finite, and for members that were dropped.
+
+        Raises:
+            ShoalError: rows of another shape, or nobody left to say anything.
+        """
+        return self._said(x, predicted=True)
 
     def probabilities(self, x: Any) -> NDArray[np.float32]:
-        """Softmax of the outputs, (members, rows, classes); NaN where those are not finite.
+        """Probabilities of the classes, or of each label, (members, rows, classes).
+
+        They are NaN where outputs are not finite.
 
         Raises:
             ShoalError: the shoal was trained for regression.
         """
-        if self._data.task != "classification":
+        if self._data.task == "regression":
             raise ShoalError("probabilities are for classes; for regression take outputs")
-        logits = self.outputs(x)
-        with np.errstate(invalid="ignore"):  # one that diverged may say infinity
-            e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.asarray(e / e.sum(axis=-1, keepdims=True))
+        return self.predictions(x)
 
     def ensemble(
         self,
@@ -82,21 +125,23 @@ class Shoal:
     ) -> Ensemble:
         """Members that answer together: all, those given, or those of some arms.
 
-        Diverged members are left out and counted. Members of one seed share weights' draws, batches
-        and masks across arms, so two of them differ less than they could: `size` takes members with
-        different seeds as far as there are any.
+        Diverged members are left out and counted (at their best, those that were never evaluated);
+        dropped ones are left out.
+        Members of one seed share weights' draws, batches and masks across arms, so two of them
+        differ less than they could: `size` takes members with different seeds as far as there are
+        any.
 
         Args:
             members: by number; or
             arms: by the name of their arm, one or several.
-            best: only so many of them, the best on the validation part at the last evaluation (by
-                accuracy or RMSE, among equals by loss; the test part has no say).
+            best: only so many of them, the best on the validation part at the evaluation at which
+                they stand (by accuracy or RMSE, among equals by loss; the test part has no say).
             size: only so many of them, equally many of each arm (the first arms have one more where
                 that does not come out even).
 
         Raises:
             ShoalError: no such member or arm, nobody left, fewer members than asked for, no
-                validation part to choose by.
+                validation part to choose by; data with several labels a row.
 
         >>> import shoal
         >>> recipes = {
@@ -111,23 +156,62 @@ class Shoal:
         >>> len(trained.ensemble(best=3))
         3
         """
+        if self._data.task == "multilabel":
+            raise ShoalError(
+                "an ensemble is for classes or numbers, not for several labels a row; take the "
+                "mean of Shoal.probabilities"
+            )
         if best is not None and size is not None:
             raise ShoalError(f"give best or size, one of the two (best={best}, size={size})")
         history = History(self.members, self._cohorts)
         asked = candidates(self.members, members, arms)
-        index = asked[history.diverged[asked] < 0]
+        asked = asked[history.dropped[asked] < 0]
+        if not len(asked):
+            raise ShoalError("all members asked for were dropped, and their weights with them")
+        sound = history.best_step >= 0 if self._best else history.diverged < 0
+        index = asked[sound[asked]]
         diverged = len(asked) - len(index)
         if not len(index):
             raise ShoalError(
                 f"all {diverged} members asked for diverged; take others, or a lower learning rate"
             )
         if best is not None:
-            valid = {m: history.final(m) for m in history.metrics if m.startswith("valid_")}
+            value = history.best if self._best else history.final
+            valid = {m: value(m) for m in history.metrics if m.startswith("valid_")}
             index = the_best(index, best, valid)
         if size is not None:
             index = spread_over_seeds(self.members, asked, index, size)
         chosen = [self.members[i] for i in index]
         return Ensemble(chosen, index, self._networks(index), self._data, diverged)
+
+    def _said(self, x: Any, *, predicted: bool = False) -> NDArray[np.float32]:
+        """Outputs of all members; NaN for those that were dropped."""
+        kept = np.flatnonzero(History(self.members, self._cohorts).dropped < 0)
+        if not len(kept):
+            raise ShoalError("all members were dropped, and their weights with them")
+        if len(kept) == len(self):
+            return self._all().outputs(x, predicted=predicted)
+        said = self._networks(kept).outputs(x, predicted=predicted)
+        every = np.full((len(self), *said.shape[1:]), np.nan, np.float32)
+        every[kept] = said
+        return every
+
+    def _all(self) -> Networks:
+        """The networks of all members, where nobody was dropped; no copies."""
+        groups = []
+        for cohort in self._cohorts:
+            rows = self._rows(cohort)
+            params = cohort.layout.split(rows.theta, rows.running)
+            groups.append(Group(cohort.program, params, cohort.index))
+        return Networks(groups)
+
+    def _rows(self, cohort: Cohort) -> Rows:
+        """The rows of a cohort, at `Cohort.place`: those of now, or of the best evaluations."""
+        if not self._best:
+            return cohort.rows
+        if cohort.best is None:
+            raise ShoalError("this run keeps no best; train with keep_best='valid_loss', say")
+        return cohort.best
 
     def _networks(self, index: NDArray[np.int64]) -> Networks:
         """Copies of the networks of some members, in this order."""
@@ -137,6 +221,7 @@ class Shoal:
             row_of = {int(member): row for row, member in enumerate(cohort.index)}
             rows = [row_of[int(member)] for member in index[place]]
             if rows:
-                theta, running = cohort.rows.theta[rows], cohort.rows.running[rows]
+                at = cohort.places(rows)
+                theta, running = self._rows(cohort).theta[at], self._rows(cohort).running[at]
                 groups.append(Group(cohort.program, cohort.layout.split(theta, running), place))
         return Networks(groups)

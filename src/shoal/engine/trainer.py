@@ -22,6 +22,7 @@ import numpy as np
 from shoal.engine import checkpoint
 from shoal.engine.callbacks import Callback, overrides
 from shoal.engine.cohort import Cohort, Copy
+from shoal.engine.engines import ENGINES, engine_for
 from shoal.engine.evaluate import METRICS
 from shoal.engine.executor import Workers, chunk_size, cut
 from shoal.engine.history import History
@@ -29,6 +30,7 @@ from shoal.engine.instruments import check_instruments
 from shoal.engine.member import Member, Program, check_batches, make_members, program_of
 from shoal.engine.recipe import Recipe
 from shoal.engine.shoal import Shoal
+from shoal.engine.task import Rows
 from shoal.errors import ShoalError, check_choice, check_number
 from shoal.rng import generator
 
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 1.0
+SHARES = 4  # of a worker in a round: small enough that no worker waits long for another
 STATE = "state.safetensors"
-FORMAT = 3
+FORMAT = 4
 
 
 class Trainer:
@@ -62,6 +65,13 @@ class Trainer:
         instruments: whether to read activations, gradients and updates of every layer now and
             then (see `History.reading`), or in which steps, counted from 0. Other numbers do not
             depend on it.
+        keep_best: keep a copy of each member's weights at the evaluation at which it was best by
+            this metric, such as "valid_loss" (see `best_shoal`); None for no copies. Of equal
+            evaluations the first is the best.
+        patience: a member that has not been better for so many evaluations stops there, and costs
+            nothing more; None to train all to the end. It needs `keep_best`.
+        engine: "compiled" or "reference" (NumPy, as the equations say it); "auto" takes the
+            compiled one for all that it can train. Both give the same numbers but for rounding.
         threads: None for one per processor. The numbers do not depend on it.
         chunk: members in a chunk; None to choose. The numbers do not depend on it.
         executor: any concurrent.futures executor, instead of threads.
@@ -77,8 +87,8 @@ class Trainer:
         interrupted: whether Ctrl-C ended the last `run`.
 
     Raises:
-        ShoalError: settings that do not fit; a batch larger than the data; a folder that holds
-            another run.
+        ShoalError: settings that do not fit; a batch larger than the data; targets that a loss
+            has no meaning for; a folder that holds another run.
 
     >>> import shoal
     >>> data = shoal.load("digits")
@@ -101,6 +111,9 @@ class Trainer:
         evaluate_rows: int | None = 10_000,
         evaluate_parts: Sequence[str] = PARTS,
         instruments: bool | Sequence[int] = False,
+        keep_best: str | None = None,
+        patience: int | None = None,
+        engine: str = "auto",
         threads: int | None = None,
         chunk: int | None = None,
         executor: Executor | None = None,
@@ -117,6 +130,7 @@ class Trainer:
             *(("steps", steps) if epochs is None else ("epochs", epochs)), least=1, whole=True
         )
         check_choice("sampling", sampling, ("epochs", "replacement"))
+        check_choice("engine", engine, ENGINES)
         check_number("evaluate_every", evaluate_every, least=1, whole=True)
         for step in evaluate_at:
             check_number("evaluate_at", step, least=1, whole=True)
@@ -124,6 +138,7 @@ class Trainer:
             ("threads", threads),
             ("chunk", chunk),
             ("evaluate_rows", evaluate_rows),
+            ("patience", patience),
         ):
             if value is not None:
                 check_number(name, value, least=1, whole=True)
@@ -145,6 +160,14 @@ class Trainer:
         for part in evaluate_parts:
             check_choice("part", part, PARTS)
         self._parts = _evaluation_rows(data, evaluate_parts, evaluate_rows)
+        metrics = [f"{part}_{measure}" for part in self._parts for measure in METRICS[data.task]]
+        if keep_best is not None:
+            check_choice("keep_best", keep_best, metrics)
+        elif patience is not None:
+            raise ShoalError(
+                f"patience={patience} needs keep_best=, the metric that must get better, such as "
+                "keep_best='valid_loss'"
+            )
         self._settings = {
             "steps": steps,
             "epochs": epochs,
@@ -154,6 +177,9 @@ class Trainer:
             "evaluate_rows": evaluate_rows,
             "evaluate_parts": list(evaluate_parts),
             "instruments": watched if isinstance(watched, bool) else list(watched),
+            "keep_best": keep_best,
+            "patience": patience,
+            "engine": engine,
         }
         self._cohorts = [
             Cohort(
@@ -165,13 +191,17 @@ class Trainer:
                 epochs=epochs,
                 evaluate_every=evaluate_every,
                 evaluate_at=evaluate_at,
-                metrics=[f"{part}_{m}" for part in self._parts for m in METRICS[data.task]],
+                metrics=metrics,
                 instruments=watched,
+                keep_best=keep_best,
+                patience=patience,
+                engine=engine_for(program, engine),
             )
             for program, index in _groups(self.members, data).items()
         ]
         for cohort in self._cohorts:
             check_batches(cohort.program, len(data.train), cohort.total, self._replacement)
+            cohort.program.loss.check_targets(data.train.y)
         self.history = History(self.members, self._cohorts)
         self.shoal = Shoal(self.members, self._cohorts, data)
         self._folder = None if folder is None else Path(folder)
@@ -214,6 +244,24 @@ class Trainer:
         return min(c.step // c.steps_per_epoch for c in self._cohorts)
 
     @property
+    def best_shoal(self) -> Shoal:
+        """All members with the weights of their best evaluation so far; see `keep_best`.
+
+        Raises:
+            ShoalError: the run keeps no best.
+
+        >>> import shoal
+        >>> recipe = shoal.Recipe(shoal.mlp([16]), shoal.Adam(lr=0.01))
+        >>> data, settings = shoal.load("digits"), {"keep_best": "valid_loss", "patience": 2}
+        >>> trainer = shoal.Trainer(recipe, data, epochs=100, seeds=3, **settings).run()
+        >>> bool((trainer.history.best_step < trainer.history.stopped).all())
+        True
+        >>> trainer.best_shoal.ensemble()
+        <Ensemble of 3 members: 3 of recipe>
+        """
+        return self.shoal.at_best()
+
+    @property
     def done(self) -> bool:
         """Whether training has come to its end."""
         return self._reached([cohort.total for cohort in self._cohorts])
@@ -238,7 +286,8 @@ class Trainer:
     def drop(self, members: Sequence[int]) -> Self:
         """Take members out of training for good; what they did stays in the history.
 
-        The others do not notice: no number of theirs depends on who trains beside them.
+        The others do not notice: no number of theirs depends on who trains beside them. The memory
+        of weights and slots is freed: `shoal` has no weights of a dropped member any more.
 
         Args:
             members: their numbers in `members`.
@@ -251,15 +300,16 @@ class Trainer:
             if not 0 <= number < len(self.members):
                 raise ShoalError(f"member={number} must be from 0 to {len(self.members) - 1}")
         for cohort in self._cohorts:
-            rows = np.isin(cohort.index, list(gone)) & (cohort.record.dropped < 0)
-            cohort.record.dropped[rows] = cohort.step
+            cohort.drop(np.isin(cohort.index, list(gone)))
         return self
 
     def copy(self, source: int, target: int, recipe: Recipe | None = None) -> Self:
         """Lay one member's state over another's: weights, slots and running statistics.
 
         The target goes on from there by `recipe`, with its own seed and at its own step of the
-        schedule; a diverged one is alive again. Nobody else notices, and `History.copies` tells.
+        schedule; one that diverged or stopped is alive again. Its best evaluation so far stays its
+        best, though it did not come from this state, until there is a better one. Nobody else
+        notices, and `History.copies` tells.
 
         Args:
             source, target: their numbers in `members`. The same twice changes the recipe only.
@@ -284,6 +334,39 @@ class Trainer:
         _check_copy(cohort, source, target, recipe, self.data)
         cohort.copy(source, target, recipe)
         return self
+
+    @property
+    def rows(self) -> Rows:
+        """The state of all members in their order; a copy.
+
+        Raises:
+            ShoalError: members that differ in structure.
+        """
+        cohort = self._only_cohort()
+        return cohort.rows[cohort.places(np.argsort(cohort.index))]
+
+    def go_on_from(self, rows: Rows, epochs: int = 0) -> Self:
+        """Begin with the state of an earlier run instead of first weights.
+
+        Args:
+            rows: one for each member, in their order; see `rows`.
+            epochs: of this run that count as done: they are not trained again, and batches, masks
+                and the counter of the update rule go on after them. In the history they are NaN.
+
+        Raises:
+            ShoalError: members that differ in structure, or a run that has begun.
+        """
+        cohort = self._only_cohort()
+        if self.steps_done:
+            raise ShoalError("go_on_from lays down how a run begins, but this one has begun")
+        cohort.rows[cohort.places(np.argsort(cohort.index))] = rows
+        cohort.step = min(cohort.total, epochs * cohort.steps_per_epoch)
+        return self
+
+    def _only_cohort(self) -> Cohort:
+        if len(self._cohorts) > 1:
+            raise ShoalError(f"members of {len(self._cohorts)} structures have no rows in common")
+        return self._cohorts[0]
 
     def _cohort(self, member: int) -> Cohort:
         for cohort in self._cohorts:
@@ -394,6 +477,8 @@ class Trainer:
             cohort.step = facts["steps"][i]
             for step, source, target, plain in facts["copies"][i]:
                 cohort.note(Copy(step, source, target, Recipe.from_dict(plain)))
+            cohort.record.dropped[...] = arrays[f"{i}/dropped"]
+            cohort.free()
             for name, array in _arrays(cohort).items():
                 array[...] = arrays[f"{i}/{name}"]
 
@@ -407,6 +492,8 @@ class Trainer:
 
     def _targets(self, stride: float) -> list[int]:
         """How far each cohort goes in the next round; all reach their end together."""
+        if not any(len(c.live) for c in self._cohorts):  # nobody to wait for
+            return [c.total for c in self._cohorts]
         if any(overrides(c, "on_step") for c in self.callbacks):
             return [c.step + 1 for c in self._cohorts]
         most = self.total_steps
@@ -423,7 +510,8 @@ class Trainer:
         for cohort, end in zip(self._cohorts, ends, strict=True):
             if end == cohort.step:
                 continue
-            for which in cut(cohort.live, self._chunk or _chunk(cohort), workers.count):
+            size = self._chunk or _chunk(cohort, workers.count)
+            for which in cut(cohort.live, size, workers.count):
                 jobs.append((cohort, which, end))
                 tasks.append(
                     cohort.task(which, end, workers.source, self._parts, self._replacement)
@@ -502,6 +590,15 @@ def _load(path: Path) -> tuple[checkpoint.Arrays, dict[str, Any]]:
 def _arrays(cohort: Cohort) -> dict[str, Any]:
     """All arrays of a cohort that training changes."""
     rows, record = cohort.rows, cohort.record
+    kept: dict[str, Any] = {}
+    if cohort.standing is not None and cohort.best is not None:
+        kept = {
+            "best/value": cohort.standing.value,
+            "best/step": cohort.standing.step,
+            "best/waited": cohort.standing.waited,
+            "best/theta": cohort.best.theta,
+            "best/running": cohort.best.running,
+        }
     return {
         "theta": rows.theta,
         "running": rows.running,
@@ -510,13 +607,18 @@ def _arrays(cohort: Cohort) -> dict[str, Any]:
         "gradient_norm": record.gradient_norm,
         "readings": record.readings,
         "diverged": record.diverged,
+        "stopped": record.stopped,
         "dropped": record.dropped,
         "seconds": record.seconds,
         **{f"metrics/{name}": values for name, values in record.metrics.items()},
+        **kept,
     }
 
 
-def _chunk(cohort: Cohort) -> int:
+def _chunk(cohort: Cohort, workers: int) -> int:
+    """Members that a worker trains at a time."""
+    if cohort.engine == "compiled":  # one after another, so only the workers' shares matter
+        return -(-len(cohort.live) // (SHARES * workers))
     shapes = cohort.program.network.shapes(cohort.program.in_shape)
     activations = cohort.program.batch_size * sum(int(np.prod(shape)) for shape in shapes[1:])
     return chunk_size(4 * (cohort.layout.size + activations))

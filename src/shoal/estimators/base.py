@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,7 @@ from shoal.estimators.model import Model
 from shoal.estimators.parameters import check_network, recipe_of, refuse_said, said_by
 from shoal.estimators.preparing import as_expected
 from shoal.estimators.presets import is_auto, settle, share_of_valid
-from shoal.estimators.targets import Target, as_array
+from shoal.estimators.targets import Target, as_array, names_of
 from shoal.estimators.validation import carve
 from shoal.estimators.weights import Weights, row_weights
 
@@ -302,7 +302,7 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         if len(raw) < 2 and before is None:
             raise ShoalError("n_samples=1: one sample is too few to learn from; give at least two")
         known = classes if before is None else getattr(self, "classes_", None)
-        target = self._target(raw, known)
+        target = replace(self._target(raw, known), names=names_of(y))
         if before is not None:
             _check_same(target, before)
         return _Given(Rows(x, target, weights), kept), target
@@ -322,6 +322,9 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """What the constructor was given."""
         asked: dict[str, Any] = self.get_params(deep=False)
         check_network(asked)
+        for name in ("calibrate", "warm_start"):
+            if not isinstance(asked.get(name, True), bool | np.bool_):
+                raise ShoalError(f"{name}={asked[name]!r} must be True or False")
         return asked
 
     def _recipe(self, settled: dict[str, Any], learn: Rows) -> Recipe:
@@ -333,7 +336,13 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             while rows % size == 1 and size > 2:  # batch norm can do nothing with a single row
                 size -= 1
         loss = loss_of(settled, learn.target.task)
-        return recipe_of(settled | {"batch_size": size}, loss)
+        recipe = recipe_of(settled | {"batch_size": size}, loss)
+        if recipe.is_space:
+            raise ShoalError(
+                f"{recipe!r} has distributions in it, so it is no recipe but a search space; give "
+                f"it to {type(self).__name__}.tune(X, y, space=...)"
+            )
+        return recipe
 
     def _seeds(self) -> tuple[int, list[int]]:
         """A number for the split, and a seed for each member, from `random_state`."""

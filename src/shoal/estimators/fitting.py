@@ -19,7 +19,7 @@ from shoal.engine.layout import layout_of
 from shoal.engine.member import program_of
 from shoal.engine.task import Rows as State
 from shoal.engine.trainer import whole_runs
-from shoal.errors import ShoalError, check_choice, check_number
+from shoal.errors import ShoalError, check_choice, check_number, counted
 from shoal.estimators.history import FitHistory
 from shoal.estimators.inputs import rows_of
 from shoal.estimators.losses import check_custom, scaling_of
@@ -136,7 +136,8 @@ def fit_networks(
     trainer = train(data, recipe, seeds, course, start, passes)
     alive = np.flatnonzero(trainer.history.diverged < 0).tolist()
     best = trainer.best_shoal if len(data.valid) else trainer.shoal
-    model = model_of(best, data, alive)
+    names = target.names if before is None or not before.targets else before.targets
+    model = model_of(best, data, alive, targets=names)
     if len(data.valid) and learner._calibrates:
         model = learner._calibrated(model, judge, combined(judge.weights, factors, judge.target.y))
     history = history_of(trainer, passes, time.monotonic() - started)
@@ -231,8 +232,8 @@ def state_of_model(
     )
     if program.network != plain.network or members != model.members:
         raise ShoalError(
-            f"training goes on from {model.members} members of {model.network!r}, so network and "
-            "members must stay as they are; take warm_start=False to begin anew"
+            f"training goes on from {counted(model.members, 'member')} of {model.network!r}, so "
+            "network and members must stay as they are; take warm_start=False to begin anew"
         )
     layout = layout_of(program.network, program.in_shape)
     state = State(

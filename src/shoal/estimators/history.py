@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shoal.errors import counted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 Values = NDArray[np.float64]
+_SHOWN: Final = 8  # members in a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,16 @@ class FitHistory:
     best_epoch: NDArray[np.int64]
     stopped_epoch: NDArray[np.int64]
     seconds: float
+
+    def __repr__(self) -> str:
+        members = counted(len(self.train_loss), "member")
+        epochs, kept = counted(len(self), "epoch"), self.best_epoch[:_SHOWN].tolist()
+        of = "epochs" if len(self.best_epoch) > 1 else "epoch"
+        more = ", …" if len(self.best_epoch) > _SHOWN else ""
+        return (
+            f"<FitHistory: {members}, {epochs} in {self.seconds:.1f} s, "
+            f"weights of {of} {', '.join(map(str, kept))}{more} kept>"
+        )
 
     def __len__(self) -> int:
         """Epochs."""

@@ -9,25 +9,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from shoal.data.preparation import as_pandas, is_table
+from shoal.data.preparation import as_pandas, check_inputs, is_table
 from shoal.errors import ShoalError
+
+LONGEST: Final = 300  # letters of a line; some of scikit-learn's show all values
 
 
 @contextmanager
-def in_one_line() -> Iterator[None]:
-    """Let what scikit-learn says of bad values be a `ShoalError` of one line."""
+def in_one_line(name: str = "X") -> Iterator[None]:
+    """Let what scikit-learn says of bad values be a `ShoalError` of one line.
+
+    Args:
+        name: of the inputs, if they are not X.
+    """
     try:
         yield
     except ShoalError:
         raise
     except ValueError as error:
-        raise ShoalError(" ".join(str(error).split())) from error
+        line = " ".join(str(error).split())
+        if name != "X":
+            line = re.sub(r"^X has\b", f"{name} has", line)
+            line = line if line.startswith(name) else f"{name}: {line}"
+        raise ShoalError(line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…") from error
 
 
 def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
@@ -47,7 +58,7 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
     """
     if is_table(x):
         x = as_pandas(x, name)
-        with in_one_line():
+        with in_one_line(name):
             validate_data(estimator, x, reset=first, skip_check_array=True)
         if not len(x):
             raise ShoalError(f"{name} has column names but no rows; give at least one row")
@@ -60,16 +71,12 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
             f"{name} has shape {x.shape}, but must be (rows, features). Reshape your data: "
             f"{name}.reshape(-1, 1) is a single feature, {name}.reshape(1, -1) a single row"
         )
-    images = axes is not None and axes > 2
+    if axes is not None and axes > 2:
+        return _read_images(estimator, x, first, name)
     try:
-        with in_one_line():
+        with in_one_line(name):
             checked: NDArray[Any] = validate_data(
-                estimator,
-                x,
-                reset=first,
-                allow_nd=images,
-                dtype="numeric",
-                ensure_all_finite=True if images else "allow-nan",
+                estimator, x, reset=first, dtype="numeric", ensure_all_finite="allow-nan"
             )
     except ShoalError as error:
         if re.search("convert string|bytes/strings", str(error)):
@@ -79,6 +86,20 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
             ) from error
         raise
     return checked
+
+
+def _read_images(estimator: Any, x: Any, first: bool, name: str) -> NDArray[Any]:
+    """Images, whose shape the preparation checks: their height alone is no number of features."""
+    if not x.shape[0]:
+        raise ShoalError(f"{name} of shape {tuple(x.shape)} has no rows; give at least one image")
+    with in_one_line(name):
+        images: NDArray[Any] = check_array(
+            x, allow_nd=True, dtype="numeric", ensure_all_finite=False, input_name=name
+        )
+    check_inputs(images, name)
+    if first:
+        validate_data(estimator, images, skip_check_array=True)  # forgets names of an earlier fit
+    return images
 
 
 def is_plain(x: Any, features: int) -> bool:

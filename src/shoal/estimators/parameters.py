@@ -141,7 +141,7 @@ def embedded_columns(recipe: Recipe, preparation: Preparation) -> Recipe:
     >>> from shoal.data.preparation import fit_array
     >>> recipe = Recipe(network_of(8, "relu", 0.0, False, "periodic"), optimizer_of("adam", None))
     >>> embedded_columns(recipe, fit_array([[0.0, 1.0], [1.0, 0.0]])).network.layers[1]
-    PeriodicEmbedding(columns=2, frequencies=16, size=3, spread=0.2)
+    PeriodicEmbedding(columns=2, frequencies=16, size=3, spread=0.3)
     """
     layers = recipe.network.layers
     if not any(isinstance(layer, PeriodicEmbedding) and layer.columns is None for layer in layers):

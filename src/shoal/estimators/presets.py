@@ -14,6 +14,7 @@ from shoal.errors import unknown
 
 AUTO: Final = "auto"
 LEAST_STEPS: Final = 1000  # a table of a few rows has few steps in an epoch
+MANY_ROWS: Final = 4000  # from here on "tuned" takes wider and deeper networks
 LEAST_VALID_ROWS: Final = 20  # fewer say too little to stop or to choose by
 
 
@@ -64,31 +65,35 @@ def tuned(task: str, rows: int) -> dict[str, Any]:
     - scale: numbers by median and quartiles, extremes bent in, so that no outlier rules a column.
     - embedding: waves of every number, for functions that jump or swing.
     - activation: GELU, smooth where ReLU bends.
-    - hidden, dropout, weight_decay: more units than are needed, held in check.
-    - optimizer, lr, schedule: AdamW at three times the usual rate, falling to 0 as a cosine.
+    - hidden: more units than are needed, held in check by dropout and weight decay; three wide
+      layers from 4,000 rows on.
+    - optimizer, lr, schedule: AdamW at several times the usual rate, falling to 0 as a cosine.
     - label_smoothing: no class is certain.
-    - epochs: enough for the schedule to end on small tables, fewer where an epoch is long.
+    - epochs: fewer where an epoch has many steps.
 
     >>> settings = tuned("regression", 2000)
     >>> settings["hidden"], settings["lr"], settings["label_smoothing"]
-    ((128, 128), 0.003, 0.0)
+    ((128, 128), 0.006, 0.0)
+    >>> tuned("regression", 20_000)["hidden"]
+    (256, 256, 256)
     """
-    batch_size = min(128, rows)
+    large = rows >= MANY_ROWS
+    batch_size = min(256 if large else 128, rows)
     steps = math.ceil(rows / batch_size)
     return {
-        "hidden": (128, 128),
+        "hidden": (256, 256, 256) if large else (128, 128),
         "activation": "gelu",
         "dropout": 0.25,
         "batch_norm": False,
         "embedding": "periodic",
         "optimizer": "adamw",
-        "lr": 0.003,
+        "lr": 0.003 if large else 0.006,
         "schedule": "cosine",
         "weight_decay": 0.3,
         "label_smoothing": 0.1 if task == "classification" else 0.0,
         "batch_size": batch_size,
         "clip_norm": None,
-        "epochs": max(60, math.ceil(LEAST_STEPS / steps)),
+        "epochs": max(60 if large else 120, math.ceil(LEAST_STEPS / 2 / steps)),
         "patience": max(20, math.ceil(100 / steps)),
         "scale": "robust",
         "monitor": "loss",

@@ -26,11 +26,13 @@ class Target:
             own units (rows, targets).
         classes: the labels in the order of their indices; for several, their numbers; None for
             numbers.
+        names: of the columns; empty if they have none.
     """
 
     task: Task
     y: NDArray[Any]
     classes: NDArray[Any] | None
+    names: tuple[str, ...] = ()
 
 
 def read_labels(y: Any, classes: Any = None, name: str = "y") -> Target:
@@ -115,6 +117,10 @@ def _labels(y: Any, name: str) -> NDArray[Any]:
     raw = as_array(y, name)
     if raw.ndim not in (1, 2):
         raise ShoalError(f"{name} has shape {raw.shape}, but must be (rows,) or (rows, labels)")
+    if raw.dtype.kind in "mM":
+        raise ShoalError(
+            f"{name} holds dates or times, which are no labels; turn them into text or numbers"
+        )
     if raw.dtype.kind == "O":
         import pandas as pd
 
@@ -176,6 +182,23 @@ def _sorted(labels: NDArray[Any], name: str) -> NDArray[Any]:
         raise ShoalError(
             f"Unknown label type: {name} mixes {kinds}; convert all labels to text"
         ) from error
+
+
+def names_of(y: Any) -> tuple[str, ...]:
+    """What the columns of y are called, if y is a column or a table with names.
+
+    >>> import pandas as pd
+    >>> names_of(pd.Series([1, 2], name="price")), names_of([1, 2])
+    (('price',), ())
+    >>> names_of(pd.DataFrame({"a": [1], "b": [2]}))
+    ('a', 'b')
+    """
+    columns = getattr(y, "column_names", None)  # an Arrow table's; its columns are arrays
+    if columns is None:
+        columns = getattr(y, "columns", None)
+    names = [getattr(y, "name", None)] if columns is None else list(columns)
+    plain = all(isinstance(name, str) and name for name in names)
+    return tuple(map(str, names)) if plain and len(set(names)) == len(names) else ()
 
 
 def as_array(y: Any, name: str = "y") -> NDArray[Any]:

@@ -83,6 +83,12 @@ def _by_groups(
 ) -> tuple[Rows, Rows]:
     """Whole groups, about `size` rows, with classes in about the shares they have in all."""
     check_lengths(range(rows), {"groups": groups})
+    gone = _missing(groups)
+    if gone.any():
+        raise ShoalError(
+            f"groups has no value in row {int(np.flatnonzero(gone)[0])} (counted from 0); give "
+            "every row a group"
+        )
     try:
         names, of_row = np.unique(np.asarray(groups), return_inverse=True)
     except TypeError as error:
@@ -104,6 +110,13 @@ def _by_groups(
             best = (unfair, chosen)
     assert best is not None
     return np.flatnonzero(~best[1]), np.flatnonzero(best[1])
+
+
+def _missing(groups: Any) -> NDArray[np.bool_]:
+    """Where a group is None or NaN."""
+    import pandas as pd
+
+    return np.asarray(pd.isna(np.asarray(groups)))
 
 
 def _unfairness(labels: NDArray[np.int64], chosen: NDArray[np.bool_]) -> float:

@@ -18,6 +18,7 @@ from sklearn.utils import check_array
 
 from shoal.errors import ShoalError, check_number
 from shoal.estimators.inputs import in_one_line
+from shoal.estimators.targets import as_array
 
 Weights = NDArray[np.float64]
 
@@ -37,9 +38,18 @@ def row_weights(sample_weight: Any, rows: int) -> Weights | None:
     """
     if sample_weight is None:
         return None
+    raw = as_array(sample_weight, "sample_weight")
+    if raw.dtype.kind not in "biuf":
+        try:
+            raw = raw.astype(np.float64)  # whole numbers of pandas or polars that may be missing
+        except (TypeError, ValueError):
+            raise ShoalError(
+                f"sample_weight must hold numbers, but its type is {raw.dtype}, such as "
+                f"{raw.flat[0]!r} in its first row"
+            ) from None
     with in_one_line():
         weights: Weights = check_array(
-            sample_weight,
+            raw,
             input_name="sample_weight",
             ensure_2d=False,
             dtype=np.float64,

@@ -33,7 +33,8 @@ def python(comparison: Comparison) -> str:
     )
     code = " ".join(["compare", data, *map(repr, comparison.recipes.values())])
     words = set(re.findall(r"\w+", code))
-    used = [name for name in shoal.__all__ if name in words]
+    # constants, classes, functions: the order that tools which sort imports give
+    used = sorted(words & set(shoal.__all__), key=lambda n: (not n.isupper(), n.islower(), n))
     return f"from shoal import {', '.join(used)}\n\n{body}"
 
 

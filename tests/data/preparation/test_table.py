@@ -125,7 +125,8 @@ def test_unseen_levels_are_refused_if_asked():
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda t: t.drop(columns="rooms"), "missing column 'rooms'"),
+        (lambda t: t.drop(columns="rooms"), "there is no column 'rooms'; it has "),
+        (lambda t: t.rename(columns={"rooms": " Rooms"}), "'rooms': did you mean ' Rooms'"),
         (lambda t: t.assign(rooms="many"), "'rooms' must hold numbers, but row 0"),
         (lambda t: t.assign(rooms=np.inf), "'rooms' must be finite or empty, but row 0"),
         (lambda t: t.assign(rooms=1e300), "'rooms' must be of a size that float32 can hold"),

@@ -19,7 +19,7 @@ from shoal.data.preparation.arrays import ArrayPreparation, check_inputs, fit_ar
 from shoal.data.preparation.frames import as_pandas, is_table
 from shoal.data.preparation.levels import MOST_LEVELS, Levels
 from shoal.data.preparation.numbers import Numbers, fit_numbers
-from shoal.data.preparation.table import TablePreparation, fit_table
+from shoal.data.preparation.table import TablePreparation, fit_table, refuse_missing
 
 Preparation = ArrayPreparation | TablePreparation
 """Both have `columns` (the names of what comes in), `features` and `in_shape` (of what goes out),
@@ -60,5 +60,6 @@ __all__ = [
     "fit_table",
     "is_table",
     "read_preparation",
+    "refuse_missing",
     "write_preparation",
 ]

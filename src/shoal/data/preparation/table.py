@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from shoal.data.preparation.frames import as_pandas
 from shoal.data.preparation.levels import Levels, fit_levels
 from shoal.data.preparation.numbers import Numbers, Scaling, fit_numbers, weighed
 from shoal.data.preparation.plain import numbers_arrays, numbers_facts, read_numbers
-from shoal.errors import ShoalError, check_choice, unknown
+from shoal.errors import ShoalError, check_choice, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,10 +123,7 @@ class TablePreparation:
             names = f"new rows with the columns {_names(self.columns)}"
             table = as_pandas(table, names)
         frame: pd.DataFrame = table
-        have = {str(name) for name in frame.columns}
-        for name in self.columns:
-            if name not in have:
-                raise unknown("or missing column", name, map(str, frame.columns))
+        refuse_missing(self.columns, frame.columns)
         return frame
 
     def _check(self, ready: NDArray[np.float32]) -> None:
@@ -222,6 +220,38 @@ def fit_table(
         fit_levels(frame[have[c.name]], c.name, weights) for c in columns if c.kind == "level"
     )
     return TablePreparation(columns, numbers, flags, levels, unseen)
+
+
+def refuse_missing(wanted: Iterable[str], columns: Iterable[object], where: str = "") -> None:
+    """Require columns by name, in any order and beside others.
+
+    Args:
+        wanted: their names.
+        columns: those that are there.
+        where: " in n.csv", say.
+
+    Raises:
+        ShoalError: naming those that are missing, and what is nearest to the first.
+
+    >>> refuse_missing(["age", "fare"], ["Age", "fare"], " in n.csv")
+    Traceback (most recent call last):
+        ...
+    shoal.errors.ShoalError: there is no column 'age' in n.csv: did you mean 'Age'? it has Age, fare
+    """
+    have = [str(name) for name in columns]
+    missing = [name for name in wanted if name not in set(have)]
+    if not missing:
+        return
+    plain = {name.strip().lower(): name for name in reversed(have)}
+    close = difflib.get_close_matches(missing[0].strip().lower(), list(plain), n=1, cutoff=0.8)
+    hint = f": did you mean {plain[close[0]]!r}?" if close else ";"
+    listed = ", ".join(have[:_MOST_NAMES]) + (", …" if len(have) > _MOST_NAMES else "")
+    others = len(missing) - 1
+    more = f" (nor {counted(others, 'other')} that the model needs)" if others else ""
+    raise ShoalError(f"there is no column {missing[0]!r}{where}{more}{hint} it has {listed}")
+
+
+_MOST_NAMES: Final = 20
 
 
 def _names(columns: Iterable[str]) -> str:

@@ -134,7 +134,7 @@ def guessing(case: Case) -> Symptom | None:
 def overfitting(case: Case) -> Symptom | None:
     """Much better on the rows trained on than on others."""
     part = "valid" if any(name.startswith("valid_") for name in case.metrics) else "test"
-    measure = "r2" if case.classes is None else "accuracy"
+    measure = "accuracy" if f"{part}_accuracy" in case.metrics else "r2"
     train, other = (case.metrics.get(f"{name}_{measure}", math.nan) for name in ("train", part))
     if not train - other >= GAP:
         return None

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from shoal.engine.ensemble.diversity import Diversity, diversity_of
 from shoal.engine.ensemble.predictions import (
-    HIGHER_IS_BETTER,
     ClassPredictions,
     Predictions,
     TargetPredictions,
@@ -26,6 +25,7 @@ from shoal.engine.ensemble.predictions import (
     winners,
 )
 from shoal.engine.ensemble.sizes import Sizes, sizes_of
+from shoal.engine.evaluate import HIGHER_IS_BETTER
 from shoal.engine.member import Member
 from shoal.engine.networks import Networks
 from shoal.errors import ShoalError
@@ -44,7 +44,8 @@ class Scores:
     Attributes:
         part: of the data.
         rows: how many it has.
-        ensemble: "loss" and "accuracy"; or "loss" (of the standardised targets), "rmse" and "r2".
+        ensemble: "loss" and "accuracy"; or "loss" (the squared error of the standardised targets,
+            whatever the members were trained with), "rmse" and "r2".
         members: the same of each member (members,).
     """
 
@@ -258,7 +259,7 @@ class Ensemble:
         return self._known[part]
 
     def _outputs(self, x: Any) -> NDArray[np.float32]:
-        outputs = self._networks.outputs(x)
+        outputs = self._networks.outputs(x, predicted=self._data.task == "regression")
         finite = np.array([np.isfinite(values).all() for values in outputs])
         if not finite.all():
             member = int(self.index[np.flatnonzero(~finite)[0]])

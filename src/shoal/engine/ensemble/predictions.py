@@ -19,7 +19,6 @@ from shoal.engine.executor import one_blas_thread
 
 Values = NDArray[np.float64]
 
-HIGHER_IS_BETTER = ("accuracy", "r2")
 VALUES_AT_ONCE = 2**19
 """Numbers of a piece of the work that stay near the core."""
 

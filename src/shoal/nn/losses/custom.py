@@ -75,4 +75,7 @@ def _check_shape(name: str, array: Array, shape: tuple[int, ...]) -> None:
     found = getattr(array, "shape", None)
     if found != shape:
         came = f"{type(array).__name__}" if found is None else f"shape {found}"
-        raise ShoalError(f"{name} of CustomLoss must return an array of shape {shape}, not {came}")
+        what = "one number a row: sum over axis=-1" if name == "value" else "one for each output"
+        raise ShoalError(
+            f"{name} of CustomLoss must return an array of shape {shape}, not {came}; {what}"
+        )

@@ -1,0 +1,21 @@
+"""How functions are compiled that only compiled functions call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+_ONLY_INSIDE: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",  # a division by zero is infinite, as in NumPy
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+inner = njit(**_ONLY_INSIDE)
+"""Plain arithmetic, in the order in which it stands."""
+elementwise = njit(fastmath={"contract"}, **_ONLY_INSIDE)
+"""a · b + c may be rounded once instead of twice."""
+summing = njit(fastmath={"contract", "reassoc"}, **_ONLY_INSIDE)
+"""Sums may besides be taken in the order that suits vectors, always the same one."""

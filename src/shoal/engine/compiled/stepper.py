@@ -1,0 +1,178 @@
+"""The compiled engine as a `Stepper`: one member after another, each a whole span in a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.data.batching import batch_rows
+from shoal.engine.compiled import tables as t
+from shoal.engine.compiled.library import Library, library
+from shoal.engine.compiled.plan import MOST_THREADS, Plan, plan_of
+from shoal.engine.compiled.product import SCRATCH
+from shoal.engine.compiled.rules import NUMBERS
+from shoal.engine.task import Rows, Steps, Task
+
+BATCHED = 2**21
+"""Rows of data that are listed ahead at most, for all seeds together."""
+
+
+class Compiled:
+    """Takes steps by compiled code; a `Stepper` (see `chunk`).
+
+    Args:
+        task: what to do, by a program that lacks nothing.
+        home: the state of all its members.
+    """
+
+    def __init__(self, task: Task, home: Rows) -> None:
+        self.task, self.home = task, home
+        self.data = task.data.get()
+        self.plan: Plan = plan_of(task.program)
+        self.library: Library = library()
+        self.threads = min(task.threads, MOST_THREADS) if self.plan.wide else 1
+        self.work = np.zeros(self.plan.memory[t.WORK], np.float32)
+        self.labels = np.zeros(self.plan.rows, np.int64)
+        self.gate = np.zeros(16, np.int64)
+        self.scratch = np.zeros((self.threads, SCRATCH), np.float32)
+        self.room = np.zeros((self.threads, self.plan.room), np.float32)
+        self.sums = np.zeros((self.threads, 2 * self.plan.widest))
+        self.tools = [self.library.tools() for _ in range(self.threads)]
+        for thread, tools in enumerate(self.tools):
+            tools[t.THREAD], tools[t.THREADS] = thread, self.threads
+            tools[t.GATE], tools[t.SCRATCH] = _address(self.gate), _address(self.scratch[thread])
+            tools[t.SUMS], tools[t.ROOM] = _address(self.sums[thread]), _address(self.room[thread])
+            tools[t.PLACES] = _address(self.plan.places)
+        numbers = task.numbers
+        count = len(numbers.seeds)
+        self.rates = np.zeros((count, max(1, len(self.plan.dropouts))), np.float32)
+        for k, layer in enumerate(self.plan.dropouts):
+            self.rates[:, k] = numbers.layers[layer, "rate"]
+        self.rule_numbers = np.zeros((count, 3))
+        for k, name in enumerate(NUMBERS[task.program.rule]):
+            self.rule_numbers[:, k] = numbers.rule[name]
+        self.seeds = np.ascontiguousarray(numbers.seeds, np.int64)
+        self.clip, self.decay = (
+            np.ascontiguousarray(each, np.float64)
+            for each in (numbers.clip_norm, numbers.weight_decay)
+        )
+
+    def steps(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
+        """Let some members take the steps first, …, last - 1."""
+        count = last - first
+        done = Steps(
+            np.full((len(live), count), np.nan, np.float32),
+            np.full((len(live), count), np.nan, np.float32),
+            np.full(len(live), -1),
+        )
+        going = np.arange(len(live))
+        seeds = len(np.unique(self.task.numbers.seeds[live]))
+        stride = max(1, BATCHED // (seeds * self.task.program.batch_size))
+        for start in range(first, last, stride):
+            end = min(last, start + stride)
+            piece = self._piece(live[going], start, end)
+            done.loss[going, start - first : end - first] = piece.loss
+            done.gradient_norm[going, start - first : end - first] = piece.gradient_norm
+            done.diverged[going] = piece.diverged
+            going = going[piece.diverged < 0]
+            if not len(going):
+                break
+        return done
+
+    def _piece(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
+        task, program, home = self.task, self.task.program, self.home
+        numbers, part = task.numbers, self.data.train
+        seeds, order = np.unique(numbers.seeds[live], return_inverse=True)
+        listed = [
+            [
+                batch_rows(int(seed), len(part), program.batch_size, step, task.replacement)
+                for step in range(first, last)
+            ]
+            for seed in seeds
+        ]
+        starts = np.cumsum([0, *(len(rows) for rows in listed[0])])
+        batches = np.stack([np.concatenate(rows) for rows in listed])
+        slots = [home.slots[name] for name in program.rule.slots]
+        while len(slots) < 2:
+            slots.append(np.zeros((len(home.theta), 0), np.float32))
+        done = Steps(
+            np.full((len(live), last - first), np.nan, np.float32),
+            np.full((len(live), last - first), np.nan, np.float32),
+            np.full(len(live), -1),
+        )
+        job = self._job(live)
+        kept = [
+            np.ascontiguousarray(array, kind)
+            for array, kind in (
+                (batches, np.int64),
+                (starts, np.int64),
+                (order, np.int64),
+                (numbers.lr[first - task.first : last - task.first], np.float64),
+            )
+        ]
+        for name, array in zip((t.BATCHES, t.STARTS, t.ORDER, t.LR), kept, strict=True):
+            job[name] = _address(array)
+        weights = getattr(part, "weights", None)
+        job[t.X], job[t.Y] = _address(part.x), _address(part.y)
+        job[t.ROWS_WEIGHTS] = 0 if weights is None else _address(weights)
+        job[t.FIRST_STEP], job[t.STEPS] = first, last - first
+        job[t.SLOTS], job[t.MORE_SLOTS] = (_address(slot) for slot in slots)
+        job[t.SLOTS_SIZE], job[t.MORE_SLOTS_SIZE] = (slot.shape[1] for slot in slots)
+        job[t.FOUND], job[t.FOUND_NORMS] = _address(done.loss), _address(done.gradient_norm)
+        job[t.DIVERGED] = _address(done.diverged)
+        self._on_threads(self.library.train, job)
+        return done
+
+    def outputs(self, live: NDArray[np.int64], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What some members say of rows of data, in evaluation, (members, rows, outputs)."""
+        x = np.ascontiguousarray(x)
+        out = np.empty((len(live), len(x), self.plan.memory[t.OUTPUTS]), np.float32)
+        job = self._job(live)
+        job[t.X], job[t.SAID] = _address(x), _address(out)
+        job[t.WHOLE], job[t.ROWS_AT_ONCE] = len(x), self.plan.at_once
+        self._on_threads(self.library.outputs, job)
+        return out
+
+    def _job(self, live: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What is the same in every piece of work."""
+        job, home, program = np.zeros(t.JOB, np.int64), self.home, self.task.program
+        job[t.LABELLED], job[t.LOSS], job[t.RULE] = (
+            self.plan.labelled, self.plan.loss, self.plan.rule
+        )  # fmt: skip
+        job[t.CLIPS], job[t.DECOUPLED] = program.clips, program.rule.decoupled_decay
+        self._live = np.ascontiguousarray(live, np.int64)
+        job[t.LIVE], job[t.MEMBERS], job[t.ALL] = _address(self._live), len(live), len(home.theta)
+        job[t.PARAMETERS], job[t.RUNNING] = _address(home.theta), _address(home.running)
+        job[t.RUNNING_SIZE] = home.running.shape[1]
+        for name, array in (
+            (t.SEEDS, self.seeds), (t.RATES, self.rates), (t.RULE_NUMBERS, self.rule_numbers),
+            (t.CLIP, self.clip), (t.DECAY, self.decay), (t.HOME, self.work),
+            (t.LABELS, self.labels),
+        ):  # fmt: skip
+            job[name] = _address(array)
+        job[t.DROPOUTS] = self.rates.shape[1]
+        return job
+
+    def _on_threads(self, work: Callable[..., None], job: NDArray[np.int64]) -> None:
+        """Let all threads of this network do a piece of work, this one among them."""
+        plan = self.plan
+        others = [
+            Thread(
+                target=work,
+                args=(plan.ops, plan.numbers, plan.memory, job, plan.loss_number, tools),
+            )
+            for tools in self.tools[1:]
+        ]
+        for other in others:
+            other.start()
+        work(plan.ops, plan.numbers, plan.memory, job, plan.loss_number, self.tools[0])
+        for other in others:
+            other.join()
+
+
+def _address(array: NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -1,0 +1,118 @@
+"""How a network looks to the compiled code: one line of whole numbers for every operation.
+
+The code is compiled once for all networks, so a network must come as numbers. Offsets count
+float32 numbers: of parameters in the member's row, of everything else in the working memory.
+"""
+
+from __future__ import annotations
+
+AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range(7)
+"""The kinds of operation."""
+
+(
+    KIND,
+    ACT,  # activation that follows, see `activate`
+    IN,  # where the input lies; the first operation is told
+    IN_SIZE,  # numbers in one row
+    OUT,
+    OUT_SIZE,
+    WEIGHT,  # W, or γ
+    BIAS,  # b, or β
+    SAVED,  # GELU's derivative, or a mask
+    HAT,  # what batch norm has normalised
+    STATS,  # mean, variance, 1/σ of batch norm; a row of biases of a convolution
+    MEAN,  # in the row of running statistics
+    VARIANCE,
+    NUMBER,  # which dropout layer this is
+    PARTS,  # pieces of the output that threads share out
+    BACK_PARTS,  # pieces of the input
+    TRAINED,  # whether it has parameters
+    HEIGHT,
+    WIDTH,
+    CHANNELS,
+    WINDOW_ROWS,
+    WINDOW_COLUMNS,
+    STRIDE_ROWS,
+    STRIDE_COLUMNS,
+    UP,
+    LEFT,
+    PLACES_DOWN,
+    PLACES_ACROSS,
+    PADDED_HEIGHT,
+    PADDED_WIDTH,
+    PADDED,  # numbers of a padded image; 0 where there is no padding
+    SPREAD,  # numbers of the gradient spread out for dx
+    SPREAD_WIDTH,
+    FILTERS,
+    TABLE,  # where each patch begins: where this lies in the plan's places
+    WINDOW_TABLE,  # where each number of the window lies in the first patch
+    PIXEL_TABLE,  # where what each pixel needs begins in the spread gradient
+    FLIPPED,  # where the turned weights lie
+    PARTIAL,  # where the gradients of blocks of images lie
+    IMAGES,  # in a block
+    FUSED,  # whether the pooling that follows is done at once
+    COLUMNS,
+) = range(42)
+"""What stands in the columns of an operation's whole numbers."""
+
+SLOPE, EPSILON, MOMENTUM, NUMBERS = range(4)
+"""What stands in the columns of an operation's float32 numbers."""
+
+(
+    INPUT,  # the batch
+    TARGETS,
+    ROW_WEIGHTS,
+    ROW_LOSSES,
+    GRADIENT,  # of the whole row
+    THETA,  # a copy of the row that lies last in memory
+    NORMS,  # sums of squares of pieces of the row
+    DOWN,  # two places for gradients on their way down
+    UP_AGAIN,
+    ZEROS,  # as many as the largest output
+    NOTHING,  # as many, that nobody reads
+    ROW_SIZE,  # numbers in one row of data
+    OUTPUTS,
+    SIZE,  # of the row of parameters
+    DECAYING,  # how many of them decay
+    FIRST,  # the first operation with parameters
+    WORK,  # working memory in all
+    MEMORY,
+) = range(18)
+"""What stands where in the whole numbers of a network."""
+
+PIECE = 2**14
+"""Parameters that one thread updates at once."""
+
+(
+    PANEL, PRODUCT, ACTIVATE, DESCEND, UPDATE, MOMENTS, NORMALISE, SHARES, UNNORMALISE, DROP,
+    SOFTMAX, ELEMENTWISE, CONVOLVE, UNCONVOLVE, POOL, UNPOOL,  # so far the addresses of kernels
+    THREAD,  # which thread this is
+    THREADS,  # that work on the network
+    GATE,  # where they meet
+    YIELD,  # what lets other programs have the processor
+    SCRATCH,  # room for products
+    SUMS,  # room for float64 sums
+    ROOM,  # for one image on its way
+    PLACES,  # the plan's tables of places
+    TILE,  # from here on: rows of a tile
+) = range(25)  # fmt: skip
+TOOLS = TILE + 8
+"""What stands in a thread's tools."""
+
+(
+    X, Y, ROWS_WEIGHTS,  # the data
+    LABELLED,  # whether y are labels
+    LOSS, RULE, CLIPS, DECOUPLED,
+    LIVE, MEMBERS,  # who, and how many
+    ALL,  # members that there are
+    PARAMETERS, RUNNING, RUNNING_SIZE, SLOTS, MORE_SLOTS, SLOTS_SIZE, MORE_SLOTS_SIZE,
+    BATCHES, STARTS, ORDER,  # rows of every step, where each begins, and which are whose
+    FIRST_STEP, STEPS,
+    SEEDS, RATES, DROPOUTS,
+    LR, RULE_NUMBERS, CLIP, DECAY,
+    HOME, LABELS,  # working memory
+    FOUND, FOUND_NORMS, DIVERGED,  # what is given back
+    WHOLE, ROWS_AT_ONCE, SAID,  # for evaluation
+    JOB,
+) = range(39)  # fmt: skip
+"""What stands in a job; most are addresses."""

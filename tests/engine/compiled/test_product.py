@@ -1,0 +1,82 @@
+"""Products are right for every shape, write nothing else, and do not depend on who shares them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shoal.engine.compiled import tables
+from shoal.engine.compiled.library import library
+from shoal.engine.compiled.product import DEPTH, DIRECT, SCRATCH
+
+SPACE = 64
+
+
+class Room:
+    """A matrix with room behind it, as everything in working memory has."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.memory = np.full(values.size + SPACE, 7.0, np.float32)
+        self.matrix = self.memory[: values.size].reshape(values.shape)
+        self.matrix[:] = values
+
+    @property
+    def address(self) -> int:
+        return self.memory.ctypes.data
+
+
+def multiply(a: np.ndarray, b: Room, c: Room, flipped: bool, more: bool) -> None:
+    kernels = library().kernels
+    table, scratch = np.zeros(8, np.int64), np.zeros(SCRATCH, np.float32)
+    (m, k), n = a.shape, c.matrix.shape[1]
+    rows, columns = (stride // 4 for stride in a.strides)
+    kernels[tables.PRODUCT].ctypes(
+        m, n, k, a.ctypes.data, rows, columns, b.address, b.matrix.shape[1], int(flipped),
+        c.address, n, int(more), table.ctypes.data, scratch.ctypes.data,
+        kernels[tables.PANEL].address,
+    )  # fmt: skip
+
+
+def check(m: int, n: int, k: int, turned: bool, flipped: bool, more: bool) -> None:
+    random = np.random.default_rng([m, n, k])
+    a = random.standard_normal((k, m) if turned else (m, k)).astype(np.float32)
+    a = a.T if turned else a
+    b = Room(random.standard_normal((n, k) if flipped else (k, n)))
+    c = Room(random.standard_normal((m, n)))
+    right = b.matrix.T if flipped else b.matrix
+    exact = a.astype(np.float64) @ right + (c.matrix if more else 0)
+    bound = np.abs(a).astype(np.float64) @ np.abs(right) + np.abs(c.matrix)
+    multiply(a, b, c, flipped, more)
+    assert (np.abs(c.matrix - exact) <= (k + 2) * 2.0**-24 * bound).all()
+    assert (c.memory[m * n :] == 7).all()
+
+
+sizes = st.integers(1, 130)
+
+
+@settings(deadline=None)
+@given(sizes, sizes, sizes, st.booleans(), st.booleans(), st.booleans())
+def test_any_product_is_within_the_error_bound_of_float32(m, n, k, turned, flipped, more):
+    check(m, n, k, turned, flipped, more)
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("more", [False, True])
+def test_large_products_are_copied_panel_by_panel(flipped, more):
+    k = 2 * DEPTH + 5
+    n = DIRECT // k + 7
+    check(40, n, k, turned=False, flipped=flipped, more=more)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 70), st.integers(2, 120), st.integers(1, 90))
+def test_a_row_has_the_same_bits_whatever_rows_are_beside_it(m, n, k):
+    random = np.random.default_rng([m, n, k])
+    a = random.standard_normal((m, k)).astype(np.float32)
+    b, whole = Room(random.standard_normal((k, n))), Room(np.zeros((m, n)))
+    multiply(a, b, whole, flipped=False, more=False)
+    alone = Room(np.zeros((1, n)))
+    multiply(a[m // 2 : m // 2 + 1], b, alone, flipped=False, more=False)
+    np.testing.assert_array_equal(alone.matrix[0], whole.matrix[m // 2])
