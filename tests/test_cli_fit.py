@@ -369,6 +369,7 @@ def test_a_model_of_an_array_takes_the_columns_in_their_order(run, home):
         ((*CLASSES, "--weight", "code"), "--weight=code must hold numbers"),
         ((".", "--target", "y"), "must be a file .csv, .tsv or .tab (each also .gz), .parquet or "),
         ((".", "--target", "y"), "but is a folder; name a file in it"),
+        (("train.csv", "--target", "dear,code"), "names several columns, which may be labels or n"),
     ],
 )  # fmt: skip
 def test_mistakes_in_fit(arguments, text, run, home):
@@ -505,6 +506,7 @@ def test_ctrl_c_leaves_no_model(home):
     table = pd.concat([houses(5000, seed) for seed in range(4)])
     table.to_csv("big.csv", index=False)
     arguments = ["fit", "big.csv", "--target", "price", "--drop", "dear", "--epochs", "100000"]
+    arguments += ["--valid", "0"]  # or it would stop by itself
     code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
     code += "from shoal.cli import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The tables: those embedded in scikit-learn, real ones from files, and pixels as a table."""
+"""The tables: those embedded in scikit-learn, and real ones from files."""
 
 from __future__ import annotations
 
@@ -39,22 +39,6 @@ def real(name: str) -> Table | str:
         return _REAL[name](folder)
     except OSError as error:
         return f"{name}: {error.strerror}; set SHOAL_DATA to the folder that has tables/"
-
-
-def pixels() -> Table | str:
-    """3,000 of MNIST's images as 196 columns, the means of 2 × 2 pixels; or why not."""
-    import shoal
-
-    try:
-        part = shoal.load("mnist").train
-    except shoal.ShoalError as error:
-        return f"pixels: {error}"
-    rows = np.random.default_rng(0).choice(len(part), 3000, replace=False)
-    images = part.x[rows].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
-    import pandas as pd
-
-    x = pd.DataFrame(images.reshape(len(rows), -1), columns=[f"pixel{i}" for i in range(196)])
-    return Table("pixels", "classification", x, part.y[rows], 1500, 1500)
 
 
 def _read(path: Path, target: str) -> tuple[pd.DataFrame, NDArray[Any]]:

@@ -23,7 +23,7 @@ LEGEND = (
     "splits, in points of accuracy or in per cent of the contestant's RMSE, with ▲ where Shoal has "
     "won, ▼ where it has lost and · where the splits do not decide. Splits share rows: intervals "
     "and decisions are corrected for it (Nadeau and Bengio 2003), and decisions for the number of "
-    "pairs in a table (Holm). Times are medians, to fit the training rows and to predict "
+    "contestants in a column (Holm). Times are medians, to fit the training rows and to predict "
     "1,000 rows, in one run in which contestants take turns."
 )
 
@@ -53,12 +53,15 @@ def compared(measured: Measured) -> dict[tuple[int, int], Difference]:
     if measured.table.task == "regression":
         gains = -np.log(measured.scores)
     ours = references(measured)
-    pairs = [(a, b) for a in ours for b in range(len(gains)) if b not in ours]
-    # among ours, the first is held against the others
-    pairs += [(ours[0], b) for b in ours[1:]]
     step = 1 / _test(measured) if measured.table.task == "classification" else 0.0
-    found = differences([(gains[a], gains[b]) for a, b in pairs], measured.table.shared, step)
-    return dict(zip(pairs, found, strict=True))
+    told: dict[tuple[int, int], Difference] = {}
+    for a in ours:
+        # among ours, the first is held against the others
+        others = [b for b in range(len(gains)) if b not in ours or (a == ours[0] and b != a)]
+        pairs = [(gains[a], gains[b]) for b in others]
+        found = differences(pairs, measured.table.shared, step)
+        told |= {(a, b): difference for b, difference in zip(others, found, strict=True)}
+    return told
 
 
 def outcome(difference: Difference) -> str:

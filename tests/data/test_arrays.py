@@ -120,7 +120,7 @@ def bad(row: int, column: int, value: float) -> np.ndarray:
         ([["a", "b"]], [1], {}, "its type is <U1"),
         ([[1, 2], [3]], [0, 1], {}, "x must have rows of equal length"),
         (X, np.zeros(100, int), {}, "at least two classes"),
-        (X, Y, {"valid": 0.6, "test": 0.4}, "leave none to train on"),
+        (X, Y, {"valid": 0.6, "test": 0.4}, "valid=0.6 and test=0.4 leave none of"),
         (X, Y, {"valid": 100}, "valid=100 must leave rows"),
         (X, Y, {"seed": -1}, "seed=-1 must be a whole number"),
         (X, Y, {"x_test": X}, "x_test and y_test must be given both"),

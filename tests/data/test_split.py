@@ -106,7 +106,7 @@ def test_impossible_shares_are_refused(share, text):
 
 
 def test_parts_that_take_everything_are_refused():
-    with pytest.raises(ShoalError, match=r"valid=0.5 and test=5 of 10 rows leave none to train"):
+    with pytest.raises(ShoalError, match=r"valid=0.5 and test=5 leave none of 10 rows to train"):
         split_rows(10, 0.5, 5, 0)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import shoal
+from shoal.cli import main
 from shoal.estimators.presets import PRESETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "estimators.md"
@@ -25,6 +29,37 @@ def test_examples_run_in_order(tmp_path, monkeypatch):
     assert names["model"].score(names["X_new"], names["y_new"]) > 0.9
     inside = (names["low"] <= names["y_sick"][350:]) & (names["y_sick"][350:] <= names["high"])
     assert 0.65 < np.mean(inside) < 0.95
+
+
+def test_the_page_of_models_runs(tmp_path, monkeypatch):
+    pytest.importorskip("onnx")
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=120)
+    table = pd.DataFrame({"size": size, "colour": rng.choice(["red", "blue"], 120), "id": 0})
+    table["kind"] = np.where(size > 0, "big", "small")
+    table.to_csv("train.csv", index=False)
+    text = (PAGE.parent / "models.md").read_text("utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
+        exec(compile(block, "models.md", "exec"), names)
+    rows = names["X"]
+    assert (names["again"].predict(rows) == names["model"].predict(rows)).all()
+    assert (names["back"].predict(rows) == names["model"].predict(rows)).all()
+    assert (tmp_path / "model.onnx").exists()
+
+    (tmp_path / "model.shoal").unlink()
+    table.to_csv("new.csv", index=False)
+    table.to_parquet("new.parquet")
+    (tmp_path / "best.toml").write_text(shoal.Recipe(shoal.mlp([4]), shoal.Adam()).to_toml())
+    shoal.ShoalRegressor(epochs=2, valid=0.2).fit(table[["size"]], size).save("prices.shoal")
+    (lines,) = re.findall(r"```console\n(.*?)```", text, flags=re.S)
+    for line in lines.splitlines():
+        command = shlex.split(line, comments=True)
+        assert command[0] == "shoal"
+        assert main(command[1:]) == 0, line
+    assert len(pd.read_csv("answers.csv")) == len(pd.read_parquet("answers.parquet")) == 120
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

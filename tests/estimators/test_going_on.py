@@ -96,6 +96,8 @@ def test_errors_of_partial_fit(rows):
         model.partial_fit(X, np.full(100, 4))
     with pytest.raises(ShoalError, match=r"X has 2 features, but ShoalClassifier is expecting 3"):
         model.partial_fit(X[:, :2], y)
+    with pytest.raises(ShoalError, match=r"members=2, but training goes on from 1; set it back"):
+        model.set_params(members=2).partial_fit(X, y)
     number = ShoalRegressor(hidden=4).partial_fit(X, y)
     with pytest.raises(ShoalError, match=r"y is for regression with 3 outputs, but training goes"):
         number.partial_fit(X, X)

@@ -68,6 +68,11 @@ def test_the_last_rows_of_time():
         ("groups", {"groups": [1, 2]}, r"X has 20 rows and groups 2|has 20 rows"),
         ("timely", {}, r"did you mean 'time'"),
         (
+            "shuffle",
+            {"labels": np.arange(20), "classes": np.arange(20)},
+            r"^valid=0.2 leaves no row of class \d+ to train on \(1 of 20 rows",
+        ),
+        (
             "time",
             {"labels": np.repeat([0, 1], [16, 4]), "classes": np.array(["a", "b"])},
             r"split='time' leaves class 'b' in the validation part only",

@@ -216,6 +216,11 @@ def _open(
         )
         columns = read_columns(x)  # says what to leave out in words that hold here
     except ShoalError as error:
+        if len(targets) > 1 and "one-hot" in str(error):
+            raise ShoalError(
+                f"--target={target} names several columns, which may be labels or numbers; say "
+                "--task regression for numbers, and for labels fit a model for each"
+            ) from error
         raise ShoalError(as_options(str(error))) from error
     table.x, table.task, table.why = x, read.task, read.why
     table.y = read.y if read.classes is None else np.array(read.classes)[read.y]

@@ -130,7 +130,7 @@ class _Answer:
             try:
                 self.width = half_width(model.conformal, coverage)
             except ShoalError as error:
-                line = str(error).replace("coverage=", "--interval=").replace("valid=", "--valid ")
+                line = str(error).replace("coverage=", "--interval=").replace("valid=", "--valid")
                 line = line.replace("give X_val and y_val", "with --valid-file")
                 raise ShoalError(line) from error
         self.proba = proba

@@ -79,9 +79,7 @@ def split_rows(
     check_number("seed", seed, least=0, whole=True)
     n_valid, n_test = part_size("valid", valid, n), part_size("test", test, n)
     if n_valid + n_test >= n:
-        raise ShoalError(
-            f"valid={valid} and test={test} of {n} rows leave none to train on; give smaller parts"
-        )
+        raise ShoalError(f"{_leave(valid, test)} none of {n} rows to train on; give smaller parts")
     random = generator(seed, "split")
     shuffled = random.permutation(n)
     if y is None:
@@ -100,7 +98,7 @@ def split_rows(
         worst = int(np.flatnonzero((left < 1) & (counts > 0))[0])
         label = classes[worst] if len(classes) else worst
         raise ShoalError(
-            f"valid={valid} and test={test} leave no row of class {label!r} to train on "
+            f"{_leave(valid, test)} no row of class {label!r} to train on "
             f"({counts[worst]} of {n} rows are of this class); give smaller parts"
         )
     rank = _rank_in_class(y[shuffled])
@@ -149,6 +147,11 @@ def _allot(counts: Rows, size: int, spare: Rows, tie: Rows) -> Rows:
     more = np.lexsort(keys)[: size - int(allotted.sum())]
     allotted[more] += 1
     return allotted
+
+
+def _leave(valid: float, test: float) -> str:
+    """What was asked for; a test part only if there is one."""
+    return f"valid={valid} and test={test} leave" if test else f"valid={valid} leaves"
 
 
 def _rank_in_class(y: NDArray[np.int64]) -> Rows:

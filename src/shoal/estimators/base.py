@@ -40,11 +40,13 @@ class Going:
         slots: what the update rule remembers of each member.
         updates: steps that it has made.
         seeds: of the members.
+        members: how many were asked for; some may have diverged since.
     """
 
     slots: dict[str, NDArray[np.float32]]
     updates: int
     seeds: list[int]
+    members: int
 
 
 class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -101,6 +103,11 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         given, target = self._read(X, y, sample_weight, before, classes)
         going: Going | None = getattr(self, "_going", None)
         seeds = self._seeds()[1] if going is None else going.seeds
+        if going is not None and self.members != going.members:
+            raise ShoalError(
+                f"members={self.members}, but training goes on from {going.members}; set it back, "
+                "or begin anew with a clone"
+            )
         settled = settle(self._asked(), target.task, len(target.y))
         settled |= {"schedule": None, "epochs": 1, "patience": None}  # it has no known end
         recipe = self._recipe(settled, given.rows)
@@ -112,7 +119,7 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         )
         self._take(fitted, before)
         kept = [seeds[member] for member in fitted.alive]
-        self._going = Going(fitted.slots, updates + fitted.updates, kept)
+        self._going = Going(fitted.slots, updates + fitted.updates, kept, self.members)
         return self
 
     @classmethod

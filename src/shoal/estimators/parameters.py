@@ -75,7 +75,7 @@ def said_by(recipe: Recipe) -> dict[str, Any]:
     return {f.name: getattr(recipe, f.name) for f in fields(recipe)}
 
 
-def refuse_said(settings: Mapping[str, Any], *but: str) -> None:
+def refuse_said(settings: Mapping[str, Any]) -> None:
     """Refuse settings that a recipe says, beside one.
 
     Raises:
@@ -87,7 +87,7 @@ def refuse_said(settings: Mapping[str, Any], *but: str) -> None:
     shoal.errors.ShoalError: lr= is said by the recipe; change it there: recipe.replace(...)
     """
     for name in settings:
-        if name in SAID and name not in but:
+        if name in SAID:
             raise ShoalError(f"{name}= is said by the recipe; change it there: recipe.replace(...)")
 
 

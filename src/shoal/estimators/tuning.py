@@ -14,7 +14,7 @@ from shoal.engine import Recipe
 from shoal.errors import ShoalError, check_number
 from shoal.estimators.fitting import dataset_of
 from shoal.estimators.losses import loss_of
-from shoal.estimators.parameters import refuse_said
+from shoal.estimators.parameters import SAID, refuse_said
 from shoal.estimators.presets import AUTO, is_auto, settle, share_of_valid
 from shoal.nn import Loss, mlp
 from shoal.optim import AdamW
@@ -63,7 +63,14 @@ def tune(
         check_number("minutes", minutes, above=0)
     if space is not None and not (isinstance(space, Recipe) and space.is_space):
         raise ShoalError(f"space={space!r} must be a Recipe with distributions in it")
-    refuse_said(settings, *(LEFT_OPEN if space is None else ()))
+    if space is not None:
+        refuse_said(settings)
+    for name in settings:
+        if name in SAID and name not in LEFT_OPEN:
+            raise ShoalError(
+                f"{name}= is what tune searches for; leave it out, or give space=, a Recipe in "
+                "which it is as you want it"
+            )
     probe = kind(**settings)
     entropy, seeds = probe._seeds()
     if is_auto(probe.valid) and given["X_val"] is None:

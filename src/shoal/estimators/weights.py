@@ -45,7 +45,7 @@ def row_weights(sample_weight: Any, rows: int) -> Weights | None:
         except (TypeError, ValueError):
             raise ShoalError(
                 f"sample_weight must hold numbers, but its type is {raw.dtype}, such as "
-                f"{raw.flat[0]!r} in its first row"
+                f"{str(raw.flat[0])!r} in its first row"
             ) from None
     with in_one_line():
         weights: Weights = check_array(
