@@ -147,6 +147,32 @@ def test_a_worker_that_dies_over_its_work_changes_no_bit(client, all_bits):
     assert kill.pid not in pids(client)
 
 
+def test_work_that_waits_for_lost_data_is_done_again(client, data, monkeypatch, all_bits):
+    here = Trainer(RECIPES, data, epochs=2, seeds=2).run()
+    submit, waiting, there_again = DaskWorkers._submit, [Future()], iter([True, False])
+    monkeypatch.setattr(dask_workers, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(DaskWorkers, "_data_is_there", lambda self: next(there_again, True))
+    monkeypatch.setattr(
+        DaskWorkers, "_submit", lambda self, task: waiting.pop() if waiting else submit(self, task)
+    )
+    there = Trainer(RECIPES, data, epochs=2, seeds=2, executor=client.get_executor()).run()
+    assert all_bits(there) == all_bits(here)
+    assert not waiting
+    assert next(there_again, None) is None
+
+
+def test_a_cluster_knows_whether_the_data_is_there(client, data):
+    workers = DaskWorkers(client.get_executor(), data)
+    assert workers._data_is_there()
+    dask_workers._SENT[client][data].cancel(force=True)
+    for _ in range(100):
+        if not workers._data_is_there():
+            break
+        client.run(os.getpid)
+    assert not workers._data_is_there()
+    workers.send()
+
+
 def test_threads_of_one_process_leave_blas_as_it_was(data, all_bits):
     def blas():
         return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]

@@ -27,6 +27,8 @@ SAME = ("shoal", "numpy")
 """Packages that must be of one version everywhere, or numbers would depend on who trains whom."""
 ATTEMPTS = 5
 """How often a round is tried that workers died under."""
+LOOK_SECONDS = 5.0
+"""Time between two looks at whether the data of a round that is under way still lies somewhere."""
 
 
 def is_dask(executor: Executor | None) -> bool:
@@ -140,9 +142,14 @@ class DaskWorkers:
         done: dict[int, Result] = {}
         for _ in range(ATTEMPTS):
             futures = {i: self._submit(tasks[i]) for i in order if i not in done}
-            wait(futures.values())
+            while wait(futures.values(), timeout=LOOK_SECONDS).not_done and self._data_is_there():
+                pass
             lost = False
             for i, future in futures.items():
+                if not future.done():  # it would wait for data that nobody has
+                    future.cancel()
+                    lost = True
+                    continue
                 try:
                     done[i] = future.result()
                 except CancelledError:
@@ -154,6 +161,11 @@ class DaskWorkers:
             f"workers of executor={type(self.executor).__name__} died {ATTEMPTS} times over the "
             "same work, for lack of memory perhaps; give more, and resume from the last checkpoint"
         )
+
+    def _data_is_there(self) -> bool:
+        """Whether a worker has the data; what died with the last that had it never comes back."""
+        parcel = _SENT[self.client][self.data]
+        return not parcel.cancelled() and bool(self.client.who_has().get(parcel.key))
 
     def _submit(self, task: Task) -> Future[Result]:
         import dask.config
