@@ -129,6 +129,8 @@ def _make() -> Library:
         _keep(kernel, function.py_func)
         kernel.compile()
         hits += kernel._cache_hits
+        if not kernels and not hits and sys.stderr.isatty():
+            print("shoal: compiling, once for this machine; some ten seconds", file=sys.stderr)
         kernels[place] = kernel
     for function in (train_span, outputs_of):
         _keep(function, function.py_func)
