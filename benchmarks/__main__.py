@@ -40,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             measured = measure(workload, repeats, sgemm, status.update, patience)
             told.append(report.text(measured))
             report.show(console, told[-1])
-    lines = [
-        *sgemm.lines(),
-        f"Rounds: {repeats}. Seconds in all: {time.perf_counter() - started:.0f}.",
-        *(["Quick: far too little work to conclude from."] if options.quick else []),
-    ]
+            lines = [
+                *sgemm.lines(),
+                f"Rounds: {repeats}. Seconds in all: {time.perf_counter() - started:.0f}.",
+                *(["Quick: far too little work to conclude from."] if options.quick else []),
+            ]
+            if options.markdown:  # after every workload: one that is stopped leaves a page of some
+                page = report.markdown(_command(arguments), header, lines, told)
+                options.markdown.write_text(page, encoding="utf-8")
     for line in lines:
         console.print(line, highlight=False, markup=False)
-    if options.markdown:
-        page = report.markdown(_command(arguments), header, lines, told)
-        options.markdown.write_text(page, encoding="utf-8")
     return 0
 
 
