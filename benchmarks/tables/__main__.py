@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lines.append("Quick: far too little work to conclude from.")
         console.print("\n".join(lines), highlight=False, markup=False)
         told = report.markdown(command, header, groups, lines)
-        marks = (report.BEGIN, report.END)
+        marks = report.OPTIONAL if options.optional else (report.BEGIN, report.END)
     if options.markdown:
         report.put(options.markdown, told, *marks)
     return 0

@@ -15,6 +15,8 @@ from shoal.comparison.statistics import Difference
 OURS = "Shoal"
 BEGIN = "<!-- measured: begin -->"
 END = "<!-- measured: end -->"
+OPTIONAL = ("<!-- optional: begin -->", "<!-- optional: end -->")
+"""For a run with peers that are not installed for development."""
 MARKS = {"won": "▲", "lost": "▼", "open": "·"}
 
 LEGEND = (

@@ -52,5 +52,8 @@ class Net:
         return np.asarray(self.net.predict(self._filled(x)))
 
     def _filled(self, x: pd.DataFrame) -> pd.DataFrame:
+        # words as objects: it cannot yet read the categories of pandas 3
+        words = x.select_dtypes(["category", "string"])
+        x = x.assign(**{name: words[name].astype(object) for name in words})
         flags = {f"{name} is missing": x[name].isna().astype(float) for name in self.gappy}
         return x.fillna(self.medians.to_dict()).assign(**flags)
