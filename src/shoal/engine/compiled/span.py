@@ -28,6 +28,7 @@ from shoal.engine.compiled.layers import (
 from shoal.engine.compiled.losses import CROSS_ENTROPY
 from shoal.engine.compiled.memory import call, copy_bytes, doubles, floats, meet, wholes
 from shoal.engine.compiled.rules import careful_norm, squares
+from shoal.engine.compiled.tile import LANES
 
 
 @inner
@@ -196,10 +197,16 @@ def gather(memory: Any, job: Any, batch: Any, home: int, tools: Any) -> None:
 
 
 @inner
+def _row(memory: Any, job: Any, member: int) -> int:
+    return job[t.PARAMETERS] + 4 * member * memory[t.SIZE]
+
+
+@inner
 def enter(memory: Any, job: Any, member: int, tools: Any) -> int:
     """The address of a member's row; a copy of it where a vector read beyond its end may not be."""
-    row = job[t.PARAMETERS] + 4 * member * memory[t.SIZE]
-    if member < job[t.ALL] - 1:
+    row = _row(memory, job, member)
+    # a small network may have several rows within a vector of the last
+    if (job[t.ALL] - 1 - member) * memory[t.SIZE] >= LANES:
         return row
     copied = job[t.HOME] + 4 * memory[t.THETA]
     if tools[t.THREAD] == 0:
@@ -259,8 +266,9 @@ def train_span(
                 for k in range(len(ops)):
                     if ops[k, t.KIND] == t.BATCH_NORM:
                         norm_running(ops[k], numbers[k], rows, running, home)
-        if leader and member == members - 1:
-            copy_bytes(theta, job[t.PARAMETERS] + 4 * member * memory[t.SIZE], 4 * memory[t.SIZE])
+        row = _row(memory, job, member)
+        if leader and theta != row:
+            copy_bytes(theta, row, 4 * memory[t.SIZE])
         meet(tools)
 
 
