@@ -7,8 +7,9 @@ import importlib.metadata
 import os
 import signal
 import sys
+import time
 from concurrent.futures import CancelledError, Executor, Future
-from threading import Timer
+from threading import Thread, Timer
 from types import SimpleNamespace
 
 import numpy as np
@@ -385,8 +386,80 @@ def test_a_cluster_that_dies_again_and_again_is_one_clear_line(client, data, mon
 
 def test_a_cluster_without_workers_is_one_clear_line(data, monkeypatch):
     class Empty:
-        def run(self, *arguments, **names):
-            return {}
+        def wait_for_workers(self, count, timeout):
+            raise TimeoutError
+
+        def scatter(self, data, hash):
+            raise TimeoutError
 
     with pytest.raises(ShoalError, match=r"^the cluster has no workers; start some"):
         dask_workers.check_versions(Empty())
+    with pytest.raises(ShoalError, match=r"^the cluster has no workers; start some"):
+        DaskWorkers._scatter(SimpleNamespace(client=Empty(), data=data))
+
+
+class Dying:
+    """A client whose workers die as they are asked something, so many times."""
+
+    def __init__(self, deaths: int) -> None:
+        self.deaths = deaths
+
+    def wait_for_workers(self, count, timeout):
+        assert count == 1
+
+    def _dies(self) -> bool:
+        self.deaths -= 1
+        return self.deaths >= 0
+
+    def scatter(self, data, hash):
+        if self._dies():
+            raise OSError("the stream is closed")
+        return data
+
+    def run(self, function, package, on_error):
+        assert on_error == "return"
+        found = OSError("timed out") if self._dies() else function(package)
+        return {"tcp://a": found} | ({"tcp://b": OSError("gone")} if self.deaths < 0 else {})
+
+
+def test_workers_that_die_as_they_are_asked_are_left_out(data):
+    dask_workers.check_versions(Dying(0))
+    dask_workers.check_versions(Dying(ATTEMPTS - 1))
+    with pytest.raises(ShoalError, match=r"^the cluster has no workers"):
+        dask_workers.check_versions(Dying(ATTEMPTS))
+
+
+def test_the_data_is_sent_again_if_a_worker_dies_as_it_comes(data):
+    def send(deaths):
+        return DaskWorkers._scatter(
+            SimpleNamespace(client=Dying(deaths), data=data, executor=Failing(OSError()))
+        )
+
+    np.testing.assert_array_equal(send(ATTEMPTS - 1).parts["train"][0], data.train.x)
+    with pytest.raises(ShoalError, match=rf"^{ATTEMPTS} workers of executor=Failing died as the"):
+        send(ATTEMPTS)
+
+
+def test_a_worker_that_dies_before_it_has_the_data_holds_nobody_up(client):
+    data = Dataset.from_arrays(np.ones((4000, 1000)), np.arange(4000) % 2)
+    scheduler, killed = client.cluster.scheduler, []
+
+    def kill() -> None:
+        """As soon as one worker has the data, the other one dies."""
+        while not killed and sending.is_alive():
+            time.sleep(0.001)
+            tasks = [ts for key, ts in [*scheduler.tasks.items()] if "Parcel" in str(key)]
+            for having in [[ws.address for ws in ts.who_has or ()] for ts in tasks if not killed]:
+                for nanny in client.cluster.workers.values():
+                    if len(having) == 1 and nanny.worker_address not in having:
+                        killed.append(nanny.process.pid)
+                        os.kill(killed[0], signal.SIGKILL)
+                        break
+
+    sending = Thread(target=DaskWorkers, args=(client.get_executor(), data), daemon=True)
+    killing = Thread(target=kill, daemon=True)
+    sending.start()
+    killing.start()
+    sending.join(120)
+    assert killed
+    assert not sending.is_alive()

@@ -29,6 +29,8 @@ ATTEMPTS = 5
 """How often a round is tried that workers died under."""
 LOOK_SECONDS = 5.0
 """Time between two looks at whether the data of a round that is under way still lies somewhere."""
+COME_SECONDS = 30.0
+"""Time that a cluster without workers gets: who was killed, or only just asked for, may come."""
 
 
 def is_dask(executor: Executor | None) -> bool:
@@ -90,6 +92,10 @@ def train_there(task: Task, parcel: Parcel) -> Result:
     return train_elsewhere(replace(task, data=parcel))
 
 
+def has(parcel: Parcel) -> None:
+    """On a worker: nothing, but now it has the data."""
+
+
 _SENT: WeakKeyDictionary[Any, WeakKeyDictionary[Any, Any]] = WeakKeyDictionary()
 
 
@@ -118,18 +124,45 @@ class DaskWorkers:
         return max(1, sum(threads.values()))
 
     def send(self) -> None:
-        """Send the data to every worker there is; others ask them for it.
+        """Send the data to one worker, and let the others ask for it.
+
+        (`scatter(broadcast=True)` never returns if a worker dies under it: dask goes on and on to
+        copy to who is gone.)
 
         Raises:
-            ShoalError: there is no worker, and none came.
+            ShoalError: there is no worker and none came, or one after another died.
         """
-        try:
-            [parcel] = self.client.scatter([Parcel.of(self.data)], broadcast=True, hash=False)
-        except TimeoutError:
-            raise ShoalError("the cluster has no workers; start some, and resume") from None
-        if type(self.client.cluster).__name__ == "LocalCluster":
-            self.client.run(leave_interrupts_to_us)
+        parcel = self._scatter()
         _SENT[self.client][self.data] = parcel
+        if type(self.client.cluster).__name__ == "LocalCluster":
+            self.client.run(leave_interrupts_to_us, on_error="ignore")
+        self._spread(parcel)
+
+    def _scatter(self) -> Any:
+        for _ in range(ATTEMPTS):
+            try:
+                [parcel] = self.client.scatter([Parcel.of(self.data)], hash=False)
+            except TimeoutError:
+                raise ShoalError("the cluster has no workers; start some, and resume") from None
+            except OSError:  # it died as the data came
+                continue
+            return parcel
+        raise ShoalError(
+            f"{ATTEMPTS} workers of executor={type(self.executor).__name__} died as the data came, "
+            "for lack of memory perhaps; give more, and resume from the last checkpoint"
+        )
+
+    def _spread(self, parcel: Any) -> None:
+        """Let every worker ask for the data now, so that none has a start on the others."""
+        from concurrent.futures import wait
+
+        asked = [
+            self.executor.submit(
+                has, parcel, workers=[address], allow_other_workers=True, pure=False
+            )
+            for address in self.client.nthreads()
+        ]
+        wait(asked, timeout=LOOK_SECONDS)  # who has it not by then gets it with its first task
 
     def run(self, tasks: list[Task], order: list[int]) -> list[Result]:
         """Do all tasks; results in the order of the tasks.
@@ -196,10 +229,7 @@ def check_versions(client: Any) -> None:
 
     for package in SAME:
         ours = metadata.version(package)
-        found = client.run(metadata.version, package, on_error="return")
-        if not found:
-            raise ShoalError("the cluster has no workers; start some, or wait for them")
-        for address, version in found.items():
+        for address, version in _ask(client, package).items():
             if isinstance(version, Exception):
                 raise ShoalError(
                     f"the worker at {address} lacks {package}; install {package} {ours}"
@@ -209,3 +239,19 @@ def check_versions(client: Any) -> None:
                     f"the worker at {address} has {package} {version}, here it is {ours}: numbers "
                     "would differ; install the same everywhere"
                 )
+
+
+def _ask(client: Any, package: str) -> dict[str, Any]:
+    """The version of a package, or an error, from every worker that lives to tell."""
+    from importlib import metadata
+
+    for _ in range(ATTEMPTS):
+        try:
+            client.wait_for_workers(1, timeout=COME_SECONDS)
+        except TimeoutError:
+            break
+        answers = client.run(metadata.version, package, on_error="return")
+        told = {a: answer for a, answer in answers.items() if not isinstance(answer, OSError)}
+        if told:
+            return told
+    raise ShoalError("the cluster has no workers; start some, or wait for them")
