@@ -217,7 +217,7 @@ def test_the_test_part_is_not_looked_at_while_tuning(tuned_run, blobs):
     assert measured == {"train_loss", "train_accuracy", "valid_loss", "valid_accuracy"}
     assert facts["run"]["settings"]["evaluate_parts"] == ["train", "valid"]
 
-    nonsense = replace(blobs.test, x=-blobs.test.x, y=np.roll(blobs.test.y, 1))
+    nonsense = replace(blobs.test, stored=-blobs.test.x, y=np.roll(blobs.test.y, 1))
     other = replace(blobs, test=nonsense)
     again = shoal.compare(RECIPES, other, epochs=5, seeds=[0, 7], tune=GRID)
     assert again.tuning == result.tuning

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from shoal.data.assemble import cut, finish
 from shoal.data.columns import Column
-from shoal.data.part import PARTS
+from shoal.data.mapped import is_mapped, pieces
+from shoal.data.part import PARTS, stays
 from shoal.data.preparation import ArrayPreparation, Numbers, check_inputs, fit_array
-from shoal.data.preparation.arrays import SCALES, Scale
+from shoal.data.preparation.arrays import SCALES, Scale, fit_mapped
 from shoal.data.targets import Task, read_more, read_target
 from shoal.errors import ShoalError, check_choice
 
@@ -39,7 +40,9 @@ def from_arrays(
     """A data set from arrays: features `(n, features)` or images `(n, height, width, …)`.
 
     Args:
-        x: inputs: real numbers, whole numbers or booleans.
+        x: inputs: real numbers, whole numbers or booleans. An array in a file (`numpy.memmap`,
+            `numpy.load(file, mmap_mode="r")`) stays there, and may be larger than memory: it is
+            looked through piece by piece, and rows of it are read as they are used.
         y: labels or numbers `(n,)`, or several regression targets `(n, outputs)`.
         x_test: inputs of a test part of your own; then nothing is carved for it.
         y_test: its targets.
@@ -77,21 +80,29 @@ def from_arrays(
             f"{extra.shape[1:]}; give the same features"
         )
     rows = cut(target, len(inputs), valid, test, seed, own_test=extra is not None)
-    xs = {part: inputs[rows[part]] for part in PARTS}
+    in_file = is_mapped(inputs)
+    xs = {part: inputs if in_file else inputs[rows[part]] for part in PARTS}
     ys = {part: target.y[rows[part]] for part in PARTS}
+    at = {part: rows[part] for part in PARTS if in_file}
     if extra is not None:
         xs["test"], ys["test"] = extra, read_more(y_test, target)
-        if len(xs["test"]) != len(ys["test"]):
+        at.pop("test", None)
+        if len(extra) != len(ys["test"]):
             raise ShoalError(
                 f"x_test and y_test must have the same number of rows, but have {len(extra)} and "
                 f"{len(ys['test'])}; give one target for each row"
             )
 
-    fitted = fit_array(xs["train"], scale=scale, columns=features)
+    if in_file:
+        fitted = fit_mapped(inputs, rows["train"], scale=scale, columns=features)
+    else:
+        fitted = fit_array(xs["train"], scale=scale, columns=features)
     return finish(
         target,
-        {part: fitted.transform(x) for part, x in xs.items()},
+        {part: _kept(x, fitted) for part, x in xs.items()},
         ys,
+        scaling=fitted.scaling,
+        at=at,
         name=name,
         source="arrays",
         target="y",
@@ -100,6 +111,18 @@ def from_arrays(
         columns=_ranges(inputs, fitted.columns),
         notes=(("preprocessing", _words(fitted)),),
     )
+
+
+def _kept(x: Array, fitted: ArrayPreparation) -> Array:
+    """Inputs as they are kept: bytes, and what lies in a file, as they came; all else ready."""
+    if not stays(x, fitted.scaling):
+        return fitted.transform(x)
+    if not is_mapped(x):
+        return x.copy()
+    if isinstance(fitted.scaling, Numbers):  # which may make them larger than float32 can hold
+        for _, piece in pieces(x):
+            fitted.transform(piece)
+    return x
 
 
 def _words(fitted: ArrayPreparation) -> str:

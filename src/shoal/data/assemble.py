@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.data.part import PARTS, Part, PartName
+from shoal.data.part import PARTS, Part, PartName, stays
+from shoal.data.scaling import Transformer
 from shoal.data.split import Rows, split_rows
 from shoal.data.targets import Target, standardise
 from shoal.errors import ShoalError, check_number
@@ -52,18 +53,37 @@ def cut(
 
 def finish(
     read: Target,
-    xs: Mapping[PartName, NDArray[np.float32]],
+    xs: Mapping[PartName, NDArray[Any]],
     ys: Mapping[PartName, NDArray[Any]],
     /,
+    scaling: Transformer | None = None,
+    at: Mapping[PartName, Rows] | None = None,
     **about: Any,
 ) -> Dataset:
-    """The data set of ready inputs and raw targets; `about` holds its other attributes."""
+    """The data set of inputs and raw targets.
+
+    Args:
+        read: the target.
+        xs: the inputs of each part, ready, or as they are kept until they are used (see `Part`).
+        ys: the targets of each part.
+        scaling: what makes inputs ready that are not.
+        at: where the rows of a part lie in its inputs; by default they are all of them.
+        about: the other attributes.
+    """
     from shoal.data.dataset import Dataset  # which has us as its constructors
 
     if read.task == "regression":
         mean, scale = standardise(ys["train"], f"target {about['target']!r}")
         ys = {part: ((y - mean) / scale).astype(np.float32) for part, y in ys.items()}
         about |= {"target_mean": mean, "target_scale": scale}
-    parts: dict[str, Any] = {part: Part(xs[part], ys[part]) for part in PARTS}
+    parts: dict[str, Any] = {
+        part: Part(
+            xs[part],
+            ys[part],
+            scaling=scaling if stays(xs[part], scaling) else None,
+            at=None if at is None else at.get(part),
+        )
+        for part in PARTS
+    }
     notes = (("task", f"{read.task}, {read.why}"), *about.pop("notes"))
     return Dataset(task=read.task, classes=read.classes, notes=notes, **parts, **about)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from shoal.data.dataset import Dataset
 from shoal.data.images import labelled_images
 from shoal.data.mnist import find_mnist, load_mnist
@@ -46,7 +48,7 @@ def load(
     - signs: 1,237 colour photographs of 64×64; the first 1,080 to train on, the rest to test, no
       validation part unless asked for. Only from SHOAL_DATA.
 
-    Pixels are float32 in [0, 1] and keep their image shape.
+    Pixels are kept as bytes and become float32 in [0, 1] as they are used; images keep their shape.
 
     Args:
         name: which one.
@@ -91,7 +93,7 @@ def _digits(valid: float | None, test: float | None, seed: int) -> Dataset:
     return labelled_images(
         "digits",
         "scikit-learn (embedded)",
-        raw.images,
+        raw.images.astype(np.uint8),  # whole numbers, which come as float64
         raw.target,
         top=16,
         classes=10,

@@ -1,4 +1,4 @@
-"""A data set, ready to train on: three parts of float32 inputs and targets, and what they mean.
+"""A data set, ready to train on: three parts of inputs and targets, and what they mean.
 
 A `Dataset` is made by `shoal.load(name)` or one of `Dataset.from_arrays`, `from_frame`,
 `from_file`, `from_csv`, `from_parquet`; each checks its input, splits it, and fits whatever it fits
@@ -92,10 +92,10 @@ class Dataset:
             raise ShoalError(f"data set {self.name!r} must have rows to train on, but has none")
         for which in PARTS:
             part = self.part(which)
-            if part.x.shape[1:] != self.in_shape or part.y.shape[1:] != self.train.y.shape[1:]:
+            if part.in_shape != self.in_shape or part.y.shape[1:] != self.train.y.shape[1:]:
                 raise ShoalError(
                     f"the {which} part must have inputs {self.in_shape} as the training part, "
-                    f"but has {part.x.shape[1:]}; give rows of one shape"
+                    f"but has {part.in_shape}; give rows of one shape"
                 )
             if self.task == "classification" and self.classes is not None:
                 _check_range(part.y, len(self.classes), f"{which}.y")
@@ -129,7 +129,7 @@ class Dataset:
     @property
     def in_shape(self) -> tuple[int, ...]:
         """The shape of one input: (features,), (height, width) or (height, width, channels)."""
-        return self.train.x.shape[1:]
+        return self.train.in_shape
 
     @property
     def outputs(self) -> int:
@@ -138,19 +138,22 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of everything trained on: task, classes, and each part's shapes and bytes.
+        """SHA-256 (hex) of all that is trained on: task, classes, each part's shapes and numbers.
 
         Two data sets with the same fingerprint give the same results; where the data came from
-        does not matter.
+        does not matter, nor how inputs are kept.
         """
         digest = hashlib.sha256(f"shoal 1|{self.task}|{self.classes!r}".encode())
         for scaling in (self.target_mean, self.target_scale):
             digest.update(b"|" if scaling is None else scaling.tobytes())
         for which in PARTS:
             part = self.part(which)
-            for array in (part.x, part.y):
-                digest.update(f"|{which}|{array.dtype.str}|{array.shape}|".encode())
-                digest.update(array.reshape(-1).view(np.uint8).data)
+            inputs = f"{np.dtype(np.float32).str}|{(len(part), *part.in_shape)}"
+            digest.update(f"|{which}|{inputs}|".encode())
+            for x in part.pieces():
+                digest.update(x.reshape(-1).view(np.uint8).data)
+            digest.update(f"|{which}|{part.y.dtype.str}|{part.y.shape}|".encode())
+            digest.update(part.y.reshape(-1).view(np.uint8).data)
             if part.weights is not None:
                 digest.update(f"|{which}|weights|".encode())
                 digest.update(part.weights.view(np.uint8).data)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from shoal.data.mapped import is_mapped
 from shoal.data.part import PARTS
 from shoal.errors import counted
 
@@ -93,12 +94,16 @@ def describe(data: Dataset) -> Description:
     from - scikit-learn (embedded)
     task - classification, given
     rows - 1797: 1079 train, 359 valid, 359 test
-    inputs - (8, 8), float32
+    inputs - (8, 8), float32 (kept as uint8)
     """
     notes = dict(data.notes)
     sizes = (len(data.train), len(data.valid), len(data.test))
-    train = data.train.x
+    low, high = data.train.range
     shape = f"{data.in_shape}, float32"
+    if data.train.stored.dtype != np.float32:
+        shape += f" (kept as {data.train.stored.dtype})"
+    if is_mapped(data.train.stored):
+        shape += " in a file"
     if data.columns and data.features and len(data.columns) != len(data.features):
         shape += f", from {counted(len(data.columns), 'column')}"
     facts = [
@@ -107,7 +112,7 @@ def describe(data: Dataset) -> Description:
         ("task", notes.pop("task", data.task)),
         ("rows", "{}: {} train, {} valid, {} test".format(sum(sizes), *sizes)),
         ("inputs", shape),
-        ("input range", f"{train.min():.4g} to {train.max():.4g} (training part)"),
+        ("input range", f"{low:.4g} to {high:.4g} (training part)"),
     ]
     if data.columns:
         gaps = sum(c.missing for c in data.columns) / len(data.columns)
@@ -154,7 +159,7 @@ def _targets(data: Dataset) -> list[str]:
 
 def _numbers(data: Dataset) -> dict[str, Any]:
     """What `Description.numbers` holds."""
-    x = data.train.x
+    low, high = data.train.range
     targets: list[dict[str, Any]] = [{"name": data.target, "classes": data.outputs}]
     if data.target_mean is not None and data.target_scale is not None:
         scaling = zip(_targets(data), data.target_mean, data.target_scale, strict=True)
@@ -166,9 +171,9 @@ def _numbers(data: Dataset) -> dict[str, Any]:
         "rows": {part: len(data.part(part)) for part in PARTS},
         "inputs": {
             "shape": list(data.in_shape),
-            "type": str(x.dtype),
-            "low": float(x.min()),
-            "high": float(x.max()),
+            "type": "float32",
+            "low": low,
+            "high": high,
             "features": list(data.features),
         },
         "targets": targets,

@@ -27,12 +27,12 @@ def labelled_images(
     seed: int,
     own_test: tuple[NDArray[Any], NDArray[Any]] | None = None,
 ) -> Dataset:
-    """Split images, stratified by label, and bring their pixels to [0, 1].
+    """Split images, stratified by label; pixels, kept as bytes, become [0, 1] when they are used.
 
     Args:
         name: what to call the data set.
         source: where it came from.
-        x: images `(n, height, width)` or `(n, height, width, channels)`.
+        x: images `(n, height, width)` or `(n, height, width, channels)`, uint8.
         y: labels `(n,)`, from 0 to `classes` - 1.
         top: the largest possible pixel.
         classes: how many classes.
@@ -48,7 +48,7 @@ def labelled_images(
     )
 
     def part(images: NDArray[Any], targets: NDArray[Any]) -> Part:
-        return Part(pixels.transform(images), targets)
+        return Part(images, targets, scaling=pixels)
 
     return Dataset(
         name=name,

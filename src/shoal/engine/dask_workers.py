@@ -16,13 +16,13 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from shoal.data.part import PARTS, Part, PartName
 from shoal.engine.task import Result, Task
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-PARTS = ("train", "valid", "test")
 SAME = ("shoal", "numpy")
 """Packages that must be of one version everywhere, or numbers would depend on who trains whom."""
 ATTEMPTS = 5
@@ -42,38 +42,34 @@ def is_dask(executor: Executor | None) -> bool:
 class Parcel:
     """The data as it travels: plain arrays."""
 
-    parts: dict[str, tuple[Any, ...]]
+    parts: dict[PartName, tuple[Any, ...]]
+    scalings: dict[PartName, Any]
     task: str
     target_scale: Any
 
     @classmethod
     def of(cls, data: Any) -> Parcel:
         """Pack a dataset."""
-        parts = {}
+        parts: dict[PartName, tuple[Any, ...]] = {}
         for name in PARTS:
-            part = getattr(data, name)
-            weights = () if part.weights is None else (part.weights,)
-            parts[name] = (part.x, part.y, *weights)
+            part = data.part(name)
+            stored = part.stored if part.at is None else part.stored[part.at]
+            parts[name] = (stored, part.y, part.weights)
         scale = data.target_scale if data.task == "regression" else None
-        return cls(parts, data.task, scale)
+        return cls(parts, {name: data.part(name).scaling for name in PARTS}, data.task, scale)
 
     def get(self) -> Any:
         """Something with the parts of the dataset; what came over a network may lie anywhere."""
-        parts = {
-            name: _Part(*(np.require(array, requirements=["A"]) for array in arrays))
-            for name, arrays in self.parts.items()
-        }
+        parts: dict[str, Part] = {}
+        for name in PARTS:
+            x, y, w = self.parts[name]
+            w = None if w is None else _aligned(w)
+            parts[name] = Part(_aligned(x), _aligned(y), w, self.scalings[name])
         return SimpleNamespace(**parts, task=self.task, target_scale=self.target_scale)
 
 
-@dataclass(frozen=True)
-class _Part:
-    x: Any
-    y: Any
-    weights: Any = None
-
-    def __len__(self) -> int:
-        return len(self.x)
+def _aligned(array: Any) -> Any:
+    return np.require(array, requirements=["A"])
 
 
 @dataclass(frozen=True)

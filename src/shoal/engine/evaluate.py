@@ -110,21 +110,22 @@ class _Sums:
         rows: NDArray[np.int64] | None,
     ) -> None:
         self.program, self.say = program, say
-        self.x, self.y, self.weights = (
+        self.part, self.rows = part, rows
+        self.y, self.weights = (
             array if rows is None or array is None else array[rows]
-            for array in (part.x, part.y, part.weights)
+            for array in (part.y, part.weights)
         )
         self.total = (
-            len(self.x) if self.weights is None else self.weights.sum(dtype=np.float64).item()
+            len(self.y) if self.weights is None else self.weights.sum(dtype=np.float64).item()
         )
 
     def means(self, *measures: Callable[[Array, Array], Array]) -> list[Values]:
         """Mean of what each measure makes of outputs and targets, (members, rows, …)."""
         sums: list[Any] = [0.0] * len(measures)
         piece = piece_of(self.program)
-        for at in range(0, len(self.x), piece):
+        for at in range(0, len(self.y), piece):
             here = slice(at, at + piece)
-            outputs = self.say(self.x[here])
+            outputs = self.say(self.part.inputs(here if self.rows is None else self.rows[here]))
             targets = self.y[None, here]
             for i, measure in enumerate(measures):
                 values = measure(outputs, targets)

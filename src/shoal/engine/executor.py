@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,8 @@ from weakref import WeakKeyDictionary, WeakSet, finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.data.part import PARTS, Part, PartName
+from shoal.data.scaling import Transformer
 from shoal.engine.chunk import train
 from shoal.engine.dask_workers import (
     SAME,
@@ -122,19 +124,29 @@ class OnDisk:
 
     folder: str
     task: str
+    stored: dict[PartName, str] = field(compare=False)
+    scalings: dict[PartName, Transformer | None] = field(compare=False)
 
     @classmethod
     def write(cls, data: Any, folder: str) -> OnDisk:
-        """Put the parts of `data` into a folder."""
-        for name in ("train", "valid", "test"):
-            part = getattr(data, name)
-            np.save(Path(folder, f"{name}-x.npy"), part.x)
-            np.save(Path(folder, f"{name}-y.npy"), part.y)
-            if part.weights is not None:
-                np.save(Path(folder, f"{name}-weights.npy"), part.weights)
+        """Put the parts of `data` into a folder; an array that they share, once."""
+        stored: dict[PartName, str] = {}
+        written: dict[Any, str] = {}
+        for name in PARTS:
+            part = data.part(name)
+            for what in ("y", "weights", "at"):
+                array = getattr(part, what)
+                if array is not None:
+                    np.save(Path(folder, f"{name}-{what}.npy"), array)
+            array = part.stored
+            place = (array.__array_interface__["data"][0], array.shape, array.dtype)
+            if place not in written:
+                written[place] = f"{name}-x.npy"
+                np.save(Path(folder, written[place]), array)
+            stored[name] = written[place]
         if data.task == "regression":
             np.save(Path(folder, "target-scale.npy"), data.target_scale)
-        return cls(folder, data.task)
+        return cls(folder, data.task, stored, {name: data.part(name).scaling for name in PARTS})
 
     def get(self) -> Any:
         """Something with the parts of the dataset, mapped once in every process."""
@@ -171,27 +183,17 @@ def _mapped(source: OnDisk) -> Any:
             ) from None
         return array
 
-    def part(name: str) -> _Part:
-        weighted = Path(source.folder, f"{name}-weights.npy").exists()
-        weights = read(f"{name}-weights.npy") if weighted else None
-        return _Part(read(f"{name}-x.npy"), read(f"{name}-y.npy"), weights)
+    def part(name: PartName) -> Part:
+        def known(what: str) -> NDArray[Any] | None:
+            file = f"{name}-{what}.npy"
+            return read(file) if Path(source.folder, file).exists() else None
 
-    parts = {name: part(name) for name in _PARTS}
+        x, y, scaling = read(source.stored[name]), read(f"{name}-y.npy"), source.scalings[name]
+        return Part(x, y, known("weights"), scaling, known("at"))
+
+    parts = {name: part(name) for name in PARTS}
     scale = read("target-scale.npy") if source.task == "regression" else None
     return SimpleNamespace(**parts, task=source.task, target_scale=scale)
-
-
-_PARTS = ("train", "valid", "test")
-
-
-@dataclass(frozen=True)
-class _Part:
-    x: NDArray[Any]
-    y: NDArray[Any]
-    weights: NDArray[Any] | None
-
-    def __len__(self) -> int:
-        return len(self.x)
 
 
 class Workers:

@@ -106,7 +106,7 @@ class Reference:
             batch_rows(int(seed), len(part), program.batch_size, step, self.task.replacement)
             for seed in self.seeds
         ]
-        x = self._per_member([part.x[rows] for rows in batches])
+        x = self._per_member([part.inputs(rows) for rows in batches])
         y = self._per_member([part.y[rows] for rows in batches])
         weights = None
         if part.weights is not None:

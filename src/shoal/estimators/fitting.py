@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from shoal.data import Dataset
 from shoal.data.part import Part
+from shoal.data.preparation import ArrayPreparation
+from shoal.data.scaling import Pixels
 from shoal.engine import Member, Progress, Recipe, Trainer
 from shoal.engine.evaluate import METRICS
 from shoal.engine.layout import layout_of
@@ -172,11 +174,15 @@ def dataset_of(
         weights = combined(rows.weights, factors, y) if len(y) else None
         if scaling is not None:
             y = ((y - scaling[0]) / scaling[1]).astype(np.float32)
-        if len(y):
+        pixels = _pixels(rows.x, preparation)
+        if pixels is not None:
+            x = rows.x
+        elif len(y):
             x = preparation.transform(rows.x)
         else:
             x = np.empty((0, *preparation.in_shape), np.float32)
-        return Part(x, y) if weights is None else Part(x, y, weights.astype(np.float32))
+        w = None if weights is None else weights.astype(np.float32)
+        return Part(x, y, w, pixels)
 
     mean, spread = (None, None) if scaling is None else scaling
     data = Dataset(
@@ -194,6 +200,14 @@ def dataset_of(
     )
     check_custom(recipe.loss_for(target.task), data)
     return data, factors
+
+
+def _pixels(x: Any, preparation: Any) -> Pixels | None:
+    """What images of bytes go through as they are used; None for all that is made ready before."""
+    images = isinstance(preparation, ArrayPreparation) and isinstance(x, np.ndarray)
+    if not images or x.dtype != np.uint8 or x.shape[1:] != preparation.shape:
+        return None
+    return preparation.scaling if isinstance(preparation.scaling, Pixels) else None
 
 
 def course_of(

@@ -121,7 +121,7 @@ def check_gradients(
         loss = MeanSquaredError() if several else SoftmaxCrossEntropy()
         loss = BinaryCrossEntropy() if several and data.classes is not None else loss
     network = network.bind(data.in_shape, data.outputs)
-    x, y = data.train.x[:rows].astype(np.float64), data.train.y[:rows]
+    x, y = data.train.inputs(slice(0, rows)).astype(np.float64), data.train.y[:rows]
     params = _weights(network, seed, data.in_shape)
     noise = network.noise(seed, 0, rows, data.in_shape)
     return compare_gradients(network, params, x, y, loss, noise, samples, seed, h, tolerance)

@@ -160,7 +160,7 @@ def two_classes(part: Any, rows: int, seed: int) -> tuple[Array, Array]:
     """At most so many rows of two classes, as float64, and 0 or 1 for each."""
     of_two = np.flatnonzero(np.isin(part.y, CLASSES))
     chosen = np.random.default_rng(seed).permutation(of_two)[:rows]
-    x = part.x[chosen].reshape(len(chosen), -1).astype(np.float64)
+    x = part.inputs(chosen).reshape(len(chosen), -1).astype(np.float64)
     return x, (part.y[chosen] == CLASSES[1]).astype(np.int64)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.data.mapped import is_mapped, pieces
 from shoal.data.preparation.numbers import Numbers, Scaling, fit_numbers
 from shoal.data.preparation.plain import numbers_arrays, numbers_facts, read_numbers
 from shoal.data.scaling import Pixels
@@ -161,13 +162,10 @@ def fit_array(
     check_choice("missing", missing, ("refuse", "flag"))
     rows = check_inputs(x, "x", gaps=missing == "flag")
     shape = rows.shape[1:]
-    if scale == "auto":
-        tabular = rows.ndim == 2
-        scale = "standard" if tabular else "pixels" if rows.dtype == np.uint8 else "none"
+    scale = _settled(scale, rows)
     if scale in ("pixels", "none"):
         check_inputs(rows, "x")  # nothing would stand for a gap
-        scaling: Numbers | Pixels | None = Pixels(255) if scale == "pixels" else None
-        return ArrayPreparation(shape, scaling, (), _names(shape, columns))
+        return _unfitted(scale, shape, columns)
     flat = rows.reshape(len(rows), -1)
     gaps = missing == "flag" and rows.ndim == 2
     if not gaps:
@@ -181,6 +179,66 @@ def fit_array(
     if rows.ndim > 2:
         fitted = Numbers(fitted.mean.reshape(shape), fitted.scale.reshape(shape), None, fitted.clip)
     return ArrayPreparation(shape, fitted, flags, _names(shape, columns))
+
+
+def fit_mapped(
+    x: Array,
+    rows: NDArray[np.int64],
+    *,
+    scale: Scale = "auto",
+    columns: Sequence[str] | None = None,
+) -> ArrayPreparation:
+    """The preparation of an array in a file, from some of its rows, looked at piece by piece.
+
+    Means and deviations are those of `fit_array` but for rounding.
+
+    Args:
+        x: what `check_inputs` lets through.
+        rows: the training rows.
+        scale: as for `fit_array`, but not "robust", which needs all rows in memory.
+        columns: the names of the columns.
+
+    Raises:
+        ShoalError: "robust", or an unknown way.
+
+    >>> fit_mapped(np.array([[1.0], [3.0], [9.0]]), np.array([0, 1])).transform([[5.0]]).tolist()
+    [[3.0]]
+    """
+    check_choice("scale", scale, SCALES)
+    shape = x.shape[1:]
+    scale = _settled(scale, x)
+    if scale == "robust":
+        raise ShoalError(
+            "scale='robust' needs medians, so the whole array in memory, but x lies in a file; "
+            "choose scale='standard', or load it (numpy.array(x))"
+        )
+    if scale != "standard":
+        return _unfitted(scale, shape, columns)
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler()
+    with np.errstate(all="ignore"):  # what overflows here does so in `transform`, too
+        for _, piece in pieces(x, rows):
+            scaler.partial_fit(piece.reshape(len(piece), -1).astype(np.float64, copy=False))
+    mean, deviation = (np.asarray(v, np.float64) for v in (scaler.mean_, scaler.scale_))
+    fitted = Numbers(mean.reshape(shape), deviation.reshape(shape))
+    return ArrayPreparation(shape, fitted, (), _names(shape, columns))
+
+
+def _settled(scale: Scale, x: Array) -> Scale:
+    """The way that "auto" stands for."""
+    if scale != "auto":
+        return scale
+    return "standard" if x.ndim == 2 else "pixels" if x.dtype == np.uint8 else "none"
+
+
+def _unfitted(
+    scale: Scale, shape: tuple[int, ...], columns: Sequence[str] | None
+) -> ArrayPreparation:
+    """The ways that need no training rows."""
+    return ArrayPreparation(
+        shape, Pixels(255) if scale == "pixels" else None, (), _names(shape, columns)
+    )
 
 
 def check_inputs(x: object, name: str, *, gaps: bool = False, empty: bool = False) -> Array:
@@ -206,20 +264,32 @@ def check_inputs(x: object, name: str, *, gaps: bool = False, empty: bool = Fals
     if inputs.size == 0 and not empty:
         raise ShoalError(f"{name} of shape {inputs.shape} is empty; give at least two rows")
     if inputs.dtype.kind == "f":
-        if inputs.dtype.itemsize not in (4, 8):  # half and long double are no use to BLAS
+        odd = inputs.dtype.itemsize not in (4, 8)
+        if odd and not is_mapped(inputs):  # half and long double are no use to BLAS
             inputs = inputs.astype(np.float32 if inputs.dtype.itemsize == 2 else np.float64)
+        _check_finite(inputs, name, gaps)
+    return inputs
+
+
+def _check_finite(inputs: Array, name: str, gaps: bool) -> None:
+    """Refuse numbers that float32 cannot hold; how many there are, and the first."""
+    found, at = 0, list[int]()
+    for first, piece in pieces(inputs):
         with np.errstate(over="ignore"):  # too large becomes infinite, and is reported
-            single = inputs.astype(np.float32, copy=False)
+            single = piece.astype(np.float32, copy=False)
             bad = np.isinf(single) if gaps else ~np.isfinite(single)
         if bad.any():
-            at = tuple(int(i) for i in np.argwhere(bad)[0])
-            value = inputs[at]
-            what = "finite" if not np.isfinite(value) else "within the range of float32"
-            raise ShoalError(
-                f"{name}{list(at)}={value} must be {what} ({int(bad.sum())} such values, this is "
-                "the first; row and column counted from 0); mend or leave out those rows"
-            )
-    return inputs
+            if not found:
+                row, *others = (int(i) for i in np.argwhere(bad)[0])
+                at = [first + row, *others]
+            found += int(bad.sum())
+    if found:
+        value = inputs[tuple(at)]
+        what = "finite" if not np.isfinite(value) else "within the range of float32"
+        raise ShoalError(
+            f"{name}{at}={value} must be {what} ({found} such values, this is "
+            "the first; row and column counted from 0); mend or leave out those rows"
+        )
 
 
 def _as_array(x: object, name: str = "x") -> Array:

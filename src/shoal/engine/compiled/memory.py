@@ -28,8 +28,8 @@ def _pointer_to(kind: Any) -> Any:
     return pointer
 
 
-_float_pointer, _double_pointer, _whole_pointer = (
-    _pointer_to(kind) for kind in (types.float32, types.float64, types.int64)
+_float_pointer, _double_pointer, _whole_pointer, _byte_pointer = (
+    _pointer_to(kind) for kind in (types.float32, types.float64, types.int64, types.uint8)
 )
 
 
@@ -37,6 +37,12 @@ _float_pointer, _double_pointer, _whole_pointer = (
 def floats(address: int, count: int) -> Any:
     """The float32 numbers at an address."""
     return carray(_float_pointer(address), (count,))
+
+
+@inner
+def bytes_at(address: int, count: int) -> Any:
+    """The bytes at an address."""
+    return carray(_byte_pointer(address), (count,))
 
 
 @inner

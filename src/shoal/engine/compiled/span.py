@@ -26,7 +26,7 @@ from shoal.engine.compiled.layers import (
     norm_running,
 )  # fmt: skip
 from shoal.engine.compiled.losses import CROSS_ENTROPY
-from shoal.engine.compiled.memory import call, copy_bytes, doubles, floats, meet, wholes
+from shoal.engine.compiled.memory import bytes_at, call, copy_bytes, doubles, floats, meet, wholes
 from shoal.engine.compiled.rules import careful_norm, squares
 from shoal.engine.compiled.tile import LANES
 
@@ -182,12 +182,24 @@ def _norm(sums: Any, g: Any) -> float:
 
 
 @inner
-def gather(memory: Any, job: Any, batch: Any, home: int, tools: Any) -> None:
-    """Rows of the data, their targets and their weights into working memory."""
+def gather(memory: Any, job: Any, batch: Any, placed: Any, home: int, tools: Any) -> None:
+    """Rows of the data, their targets and their weights into working memory.
+
+    Args:
+        batch: the rows.
+        placed: where they lie in the inputs.
+    """
     n, k, thread, threads = memory[t.ROW_SIZE], memory[t.OUTPUTS], tools[t.THREAD], tools[t.THREADS]
     for i in range(thread * len(batch) // threads, (thread + 1) * len(batch) // threads):
         row = batch[i]
-        copy_bytes(job[t.X] + 4 * row * n, home + 4 * (memory[t.INPUT] + i * n), 4 * n)
+        here = home + 4 * (memory[t.INPUT] + i * n)
+        if job[t.PIXELS]:
+            pixels, inputs = bytes_at(job[t.X] + placed[i] * n, n), floats(here, n)
+            top = np.float32(doubles(job[t.PIXELS], 1)[0])
+            for j in range(n):
+                inputs[j] = np.float32(pixels[j]) / top
+        else:
+            copy_bytes(job[t.X] + 4 * placed[i] * n, here, 4 * n)
         if job[t.LABELLED]:
             copy_bytes(job[t.Y] + 8 * row, job[t.LABELS] + 8 * i, 8)
         else:
@@ -234,10 +246,13 @@ def train_span(
         rates = floats(job[t.RATES] + 4 * member * job[t.DROPOUTS], job[t.DROPOUTS])
         found = floats(job[t.FOUND] + 4 * place * steps, steps)
         norms = floats(job[t.FOUND_NORMS] + 4 * place * steps, steps)
-        batches = wholes(job[t.BATCHES] + 8 * order[place] * starts[steps], starts[steps])
+        listed = 8 * order[place] * starts[steps]
+        batches = wholes(job[t.BATCHES] + listed, starts[steps])
+        placed = wholes(job[t.PLACED] + listed, starts[steps])
         for s in range(steps):
             step, rows = job[t.FIRST_STEP] + s, starts[s + 1] - starts[s]
-            gather(memory, job, batches[starts[s] : starts[s + 1]], home, tools)
+            here = slice(starts[s], starts[s + 1])
+            gather(memory, job, batches[here], placed[here], home, tools)
             meet(tools)
             forward(
                 ops, numbers, memory, rows, home + 4 * memory[t.INPUT], True, theta, running,

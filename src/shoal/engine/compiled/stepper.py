@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shoal.data.batching import batch_rows
 from shoal.engine.compiled import tables as t
+from shoal.engine.compiled.inputs import at_once, inputs_of
 from shoal.engine.compiled.library import Library, library
 from shoal.engine.compiled.plan import MOST_THREADS, Plan, plan_of
 from shoal.engine.compiled.product import SCRATCH
@@ -71,7 +72,8 @@ class Compiled:
         )
         going = np.arange(len(live))
         seeds = len(np.unique(self.task.numbers.seeds[live]))
-        stride = max(1, BATCHED // (seeds * self.task.program.batch_size))
+        listed = at_once(self.data.train, BATCHED)
+        stride = max(1, listed // (seeds * self.task.program.batch_size))
         for start in range(first, last, stride):
             end = min(last, start + stride)
             piece = self._piece(live[going], start, end)
@@ -96,6 +98,7 @@ class Compiled:
         ]
         starts = np.cumsum([0, *(len(rows) for rows in listed[0])])
         batches = np.stack([np.concatenate(rows) for rows in listed])
+        inputs = inputs_of(part, batches)
         slots = [home.slots[name] for name in program.rule.slots]
         while len(slots) < 2:
             slots.append(np.zeros((len(home.theta), 0), np.float32))
@@ -109,16 +112,18 @@ class Compiled:
             np.ascontiguousarray(array, kind)
             for array, kind in (
                 (batches, np.int64),
+                (inputs.placed, np.int64),
                 (starts, np.int64),
                 (order, np.int64),
                 (numbers.lr[first - task.first : last - task.first], np.float64),
             )
         ]
-        for name, array in zip((t.BATCHES, t.STARTS, t.ORDER, t.LR), kept, strict=True):
+        names = (t.BATCHES, t.PLACED, t.STARTS, t.ORDER, t.LR)
+        for name, array in zip(names, kept, strict=True):
             job[name] = _address(array)
-        weights = getattr(part, "weights", None)
-        job[t.X], job[t.Y] = _address(part.x), _address(part.y)
-        job[t.ROWS_WEIGHTS] = 0 if weights is None else _address(weights)
+        job[t.X], job[t.Y] = _address(inputs.x), _address(part.y)
+        job[t.PIXELS] = 0 if inputs.top is None else _address(inputs.top)
+        job[t.ROWS_WEIGHTS] = 0 if part.weights is None else _address(part.weights)
         job[t.FIRST_STEP], job[t.STEPS] = first, last - first
         job[t.SLOTS], job[t.MORE_SLOTS] = (_address(slot) for slot in slots)
         job[t.SLOTS_SIZE], job[t.MORE_SLOTS_SIZE] = (slot.shape[1] for slot in slots)

@@ -101,12 +101,14 @@ TOOLS = TILE + 8
 
 (
     X, Y, ROWS_WEIGHTS,  # the data
+    PIXELS,  # for inputs that are bytes: what they are divided by, a float64; 0 for float32
     LABELLED,  # whether y are labels
     LOSS, RULE, CLIPS, DECOUPLED,
     LIVE, MEMBERS,  # who, and how many
     ALL,  # members that there are
     PARAMETERS, RUNNING, RUNNING_SIZE, SLOTS, MORE_SLOTS, SLOTS_SIZE, MORE_SLOTS_SIZE,
     BATCHES, STARTS, ORDER,  # rows of every step, where each begins, and which are whose
+    PLACED,  # where the same rows lie in X
     FIRST_STEP, STEPS,
     SEEDS, RATES, DROPOUTS,
     LR, RULE_NUMBERS, CLIP, DECAY,
@@ -114,5 +116,5 @@ TOOLS = TILE + 8
     FOUND, FOUND_NORMS, DIVERGED,  # what is given back
     WHOLE, ROWS_AT_ONCE, SAID,  # for evaluation
     JOB,
-) = range(39)  # fmt: skip
+) = range(41)  # fmt: skip
 """What stands in a job; most are addresses."""

@@ -25,7 +25,7 @@ from shoal.engine.ensemble.predictions import (
     winners,
 )
 from shoal.engine.ensemble.sizes import Sizes, sizes_of
-from shoal.engine.evaluate import HIGHER_IS_BETTER
+from shoal.engine.evaluate import HIGHER_IS_BETTER, PIECE
 from shoal.engine.member import Member
 from shoal.engine.networks import Networks
 from shoal.errors import ShoalError
@@ -251,7 +251,9 @@ class Ensemble:
                 f"part={part!r} has no rows; load the data with {part}=0.2, say, or take another"
             )
         if part not in self._known:
-            outputs = self._outputs(rows.x)
+            starts = range(0, len(rows), 8 * PIECE)
+            said = [self._outputs(rows.inputs(slice(at, at + 8 * PIECE))) for at in starts]
+            outputs = np.concatenate(said, axis=1)
             if self._data.target_scale is None:
                 self._known[part] = ClassPredictions(outputs, rows.y)
             else:
