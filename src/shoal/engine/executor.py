@@ -6,7 +6,7 @@ import os
 import pkgutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -236,31 +236,34 @@ class Workers:
         """Stop the threads that are ours."""
         self._close.close()
 
-    def run(self, tasks: list[Task]) -> list[Result]:
-        """Do all tasks; results in the order of the tasks.
+    def run(self, tasks: Iterable[Task], count: int, take: Callable[[int, Result], None]) -> None:
+        """Do tasks. Only some are under way at a time, so that not all need memory at once.
+
+        Args:
+            tasks: each is made when it is its turn.
+            count: how many.
+            take: called with the number of a task and its result as soon as it is there.
 
         Raises:
             ShoalError: workers that lack shoal, or an executor that broke. No result is lost that
-                was there before.
+                was taken before.
         """
-        from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, wait
+        from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
-        # the longest first, so that no thread is left with a long one at the end
-        order = sorted(range(len(tasks)), key=lambda i: -_work(tasks[i]))
-        spare = self.count // max(1, len(tasks))
+        spare = self.count // max(1, count)
         if spare > 1 and self._run is train:  # in this process several may work on one network
-            tasks = [replace(task, threads=spare) for task in tasks]
+            tasks = (replace(task, threads=spare) for task in tasks)
         # worker processes have a BLAS of their own, and see to it themselves
         elsewhere = isinstance(self.executor, ProcessPoolExecutor)
         with nullcontext() if elsewhere else one_blas_thread():
             try:
                 if self._dask is not None:
-                    return self._dask.run(tasks, order)
+                    for i, result in enumerate(self._dask.run(list(tasks), list(range(count)))):
+                        take(i, result)
+                    return
                 if self._run is train_elsewhere:
                     ask_a_worker(self.executor)
-                futures = {i: self.executor.submit(self._run, tasks[i]) for i in order}
-                wait(futures.values())
-                return [futures[i].result() for i in range(len(tasks))]
+                self._in_turn(tasks, take)
             except Exception as error:
                 name = f"executor={type(self.executor).__name__}"
                 if _lacks_shoal(error):
@@ -274,6 +277,29 @@ class Workers:
                         "give a new one and resume from the last checkpoint"
                     ) from error
                 raise
+
+    def _in_turn(self, tasks: Iterable[Task], take: Callable[[int, Result], None]) -> None:
+        """Keep every worker busy, with one task more for each to go on with."""
+        from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+        under_way: dict[Future[Result], int] = {}
+
+        def collect(most: int) -> None:
+            while len(under_way) > most:
+                done = wait(under_way, return_when=FIRST_COMPLETED).done
+                while done:
+                    future = done.pop()
+                    take(under_way.pop(future), future.result())
+                    del future  # and its rows with it
+
+        try:
+            for i, task in enumerate(tasks):
+                under_way[self.executor.submit(self._run, task)] = i
+                collect(2 * self.count - 1)
+            collect(0)
+        finally:
+            for future in under_way:
+                future.cancel()
 
 
 _ASKED: WeakSet[Executor] = WeakSet()
@@ -317,10 +343,6 @@ def train_elsewhere(task: Task) -> Result:
     keep_freed_memory()
     with _SHARED:
         return train(task)
-
-
-def _work(task: Task) -> int:
-    return int(task.rows.theta.size) * task.program.batch_size
 
 
 def chunk_size(row_bytes: int) -> int:

@@ -7,30 +7,35 @@ stands at the same step after every round, so a run can stop, be saved and be re
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from shoal.data.mapped import is_mapped
 from shoal.engine import checkpoint
 from shoal.engine.callbacks import Callback, overrides
 from shoal.engine.cohort import Cohort, Copy
 from shoal.engine.engines import ENGINES, engine_for
 from shoal.engine.evaluate import METRICS
-from shoal.engine.executor import Workers, chunk_size, cut
+from shoal.engine.executor import Workers, available_threads, cut
 from shoal.engine.history import History
 from shoal.engine.instruments import check_instruments
 from shoal.engine.member import Member, Program, check_batches, make_members, program_of
+from shoal.engine.memory import Memory, chunk_of, memory_of
 from shoal.engine.recipe import Recipe
 from shoal.engine.shoal import Shoal
-from shoal.engine.task import Rows
+from shoal.engine.task import Result, Rows
 from shoal.errors import ShoalError, check_choice, check_number
 from shoal.rng import generator
 
@@ -42,9 +47,23 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 1.0
-SHARES = 4  # of a worker in a round: small enough that no worker waits long for another
 STATE = "state.safetensors"
 FORMAT = 4
+_log = logging.getLogger("shoal")
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A chunk of a round: members that go from where their cohort stands to a step."""
+
+    cohort: Cohort
+    which: NDArray[np.int64]
+    end: int
+
+    @property
+    def work(self) -> int:
+        size = len(self.which) * self.cohort.layout.size
+        return size * self.cohort.program.batch_size * (self.end - self.cohort.step)
 
 
 class Trainer:
@@ -157,6 +176,7 @@ class Trainer:
         self._threads, self._executor, self._chunk = threads, executor, chunk
         self._stopping = False
         self.interrupted = False
+        self._left: list[_Job] = []
         for part in evaluate_parts:
             check_choice("part", part, PARTS)
         self._parts = _evaluation_rows(data, evaluate_parts, evaluate_rows)
@@ -202,6 +222,7 @@ class Trainer:
         for cohort in self._cohorts:
             check_batches(cohort.program, len(data.train), cohort.total, self._replacement)
             cohort.program.loss.check_targets(data.train.y)
+        self._ends = [cohort.step for cohort in self._cohorts]
         self.history = History(self.members, self._cohorts)
         self.shoal = Shoal(self.members, self._cohorts, data)
         self._folder = None if folder is None else Path(folder)
@@ -262,6 +283,20 @@ class Trainer:
         return self.shoal.at_best()
 
     @property
+    def memory(self) -> Memory:
+        """The memory that the run takes, as it stands; `print` it to read it.
+
+        >>> import shoal
+        >>> recipe = shoal.Recipe(shoal.mlp([100] * 5), shoal.Adam())
+        >>> trainer = shoal.Trainer(recipe, shoal.load("digits"), steps=10, seeds=4)
+        >>> trainer.memory.state == 4 * (1 + 2) * 4 * 47_910  # weights, two slots; float32
+        True
+        """
+        pool = getattr(self._executor, "_max_workers", None)
+        workers = pool if isinstance(pool, int) else self._threads or available_threads()
+        return memory_of(self._cohorts, _in_memory(self.data), workers, self._chunk)
+
+    @property
     def done(self) -> bool:
         """Whether training has come to its end."""
         return self._reached([cohort.total for cohort in self._cohorts])
@@ -295,6 +330,7 @@ class Trainer:
         Raises:
             ShoalError: no such member.
         """
+        self._mend()
         gone = set(members)
         for number in gone:
             if not 0 <= number < len(self.members):
@@ -325,6 +361,7 @@ class Trainer:
         >>> trainer.copy(0, 1, recipe.replace({"optimizer.lr": 0.05})).history.recipe(1).optimizer
         SGD(lr=0.05)
         """
+        self._mend()
         cohort = self._cohort(source)
         if cohort is not self._cohort(target):
             raise ShoalError(
@@ -342,6 +379,7 @@ class Trainer:
         Raises:
             ShoalError: members that differ in structure.
         """
+        self._mend()
         cohort = self._only_cohort()
         return cohort.rows[cohort.places(np.argsort(cohort.index))]
 
@@ -382,12 +420,14 @@ class Trainer:
                 from the start of training; None for the end.
 
         Ctrl-C ends the steps under way and saves if there is a folder; `interrupted` is then true,
-        and `history` and `shoal` hold what was reached. A second Ctrl-C raises at once.
+        and `history` and `shoal` hold what was reached. A second Ctrl-C raises at once: some
+        members are some steps ahead then, and the others catch up before anything else is done.
         """
         if until is not None:
             check_number("until", until, least=1, whole=True)
         ends = [self._end(cohort, until) for cohort in self._cohorts]
         self._stopping = False
+        _log.info("memory: %s", self.memory)
         try:
             with interrupts(self.stop) as seen, self._workers() as workers:
                 self._tell("on_start")
@@ -430,6 +470,7 @@ class Trainer:
         Raises:
             ShoalError: the folder cannot be written.
         """
+        self._mend()
         arrays: checkpoint.Arrays = {}
         for i, cohort in enumerate(self._cohorts):
             arrays.update({f"{i}/{name}": array for name, array in _arrays(cohort).items()})
@@ -503,31 +544,61 @@ class Trainer:
         return ends
 
     def _round(self, workers: Workers, targets: Sequence[int]) -> None:
-        """Take all cohorts to their targets; the round counts as a whole or not at all."""
+        """Take all cohorts to their targets."""
+        if self._left:
+            self._finish(workers)
         epochs = self.epochs_done
-        jobs, tasks = [], []
         ends = [min(t, c.total) for t, c in zip(targets, self._cohorts, strict=True)]
         for cohort, end in zip(self._cohorts, ends, strict=True):
-            if end == cohort.step:
-                continue
-            size = self._chunk or _chunk(cohort, workers.count)
-            for which in cut(cohort.live, size, workers.count):
-                jobs.append((cohort, which, end))
-                tasks.append(
-                    cohort.task(which, end, workers.source, self._parts, self._replacement)
-                )
-        results = workers.run(tasks)
-        for (cohort, which, end), result in zip(jobs, results, strict=True):
-            cohort.absorb(which, end, result)
-        for cohort, end in zip(self._cohorts, ends, strict=True):
-            cohort.step = end
+            size = self._chunk or chunk_of(cohort, workers.count)
+            chunks = cut(cohort.live, size, workers.count) if end > cohort.step else []
+            self._left += [_Job(cohort, which, end) for which in chunks]
+        self._ends = ends
+        self._finish(workers)
         self._tell("on_step")
         if self.epochs_done > epochs:
             self._tell("on_epoch")
 
+    def _finish(self, workers: Workers) -> None:
+        """Do what is left of the round; if it broke off, its other chunks are not done again."""
+        # the longest first, so that no thread is left with a long one at the end
+        jobs = sorted(self._left, key=lambda job: -job.work)
+
+        def take(i: int, result: Result) -> None:
+            job = jobs[i]
+            try:
+                job.cohort.absorb(job.which, job.end, result)
+            except KeyboardInterrupt:  # a second Ctrl-C, here of all places
+                job.cohort.absorb(job.which, job.end, result)
+                raise
+            finally:
+                self._left = [left for left in self._left if left is not job]
+
+        settings = workers.source, self._parts, self._replacement
+        tasks = (job.cohort.task(job.which, job.end, *settings) for job in jobs)
+        workers.run(tasks, len(jobs), take)
+        for cohort, end in zip(self._cohorts, self._ends, strict=True):
+            cohort.step = max(cohort.step, end)
+
+    def _mend(self) -> None:
+        """Finish a round that broke off, so that all of a cohort stand at the same step."""
+        if self._left:
+            with self._workers() as workers:
+                self._finish(workers)
+
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
+
+
+def _in_memory(data: Dataset) -> list[NDArray[Any]]:
+    """The arrays of a dataset that do not lie in a file."""
+    found = [
+        array
+        for part in (data.train, data.valid, data.test)
+        for array in (part.stored, part.y, part.weights, part.at)
+    ]
+    return [array for array in found if array is not None and not is_mapped(array)]
 
 
 def _is_executor(value: object) -> bool:
@@ -613,15 +684,6 @@ def _arrays(cohort: Cohort) -> dict[str, Any]:
         **{f"metrics/{name}": values for name, values in record.metrics.items()},
         **kept,
     }
-
-
-def _chunk(cohort: Cohort, workers: int) -> int:
-    """Members that a worker trains at a time."""
-    if cohort.engine == "compiled":  # one after another, so only the workers' shares matter
-        return -(-len(cohort.live) // (SHARES * workers))
-    shapes = cohort.program.network.shapes(cohort.program.in_shape)
-    activations = cohort.program.batch_size * sum(int(np.prod(shape)) for shape in shapes[1:])
-    return chunk_size(4 * (cohort.layout.size + activations))
 
 
 def _epoch_end(cohort: Cohort) -> int:
