@@ -71,12 +71,15 @@ def test_large_products_are_copied_panel_by_panel(flipped, more):
 
 
 @settings(deadline=None)
-@given(st.integers(2, 70), st.integers(2, 120), st.integers(1, 90))
-def test_a_row_has_the_same_bits_whatever_rows_are_beside_it(m, n, k):
+@given(st.data(), st.integers(1, 70), st.integers(1, 300), st.sampled_from([1, 90, DEPTH + 60]))
+def test_a_part_has_the_bits_of_the_whole(data, m, n, k):
+    """So threads may cut a product as they like; a part may be read in place, the whole copied."""
     random = np.random.default_rng([m, n, k])
+    top, bottom = sorted(data.draw(st.tuples(*[st.integers(0, m)] * 2)))
+    first, end = sorted(data.draw(st.tuples(*[st.integers(0, n)] * 2)))
     a = random.standard_normal((m, k)).astype(np.float32)
     b, whole = Room(random.standard_normal((k, n))), Room(np.zeros((m, n)))
     multiply(a, b, whole, flipped=False, more=False)
-    alone = Room(np.zeros((1, n)))
-    multiply(a[m // 2 : m // 2 + 1], b, alone, flipped=False, more=False)
-    np.testing.assert_array_equal(alone.matrix[0], whole.matrix[m // 2])
+    some, part = Room(b.matrix[:, first:end]), Room(np.zeros((bottom - top, end - first)))
+    multiply(a[top:bottom], some, part, flipped=False, more=False)
+    np.testing.assert_array_equal(part.matrix, whole.matrix[top:bottom, first:end])

@@ -26,10 +26,10 @@ WIDE = Recipe(mlp([260, 200], batch_norm=True, dropout=0.2), Momentum(lr=0.02), 
     ids=["batch norm and dropout", "clipping", "convolutions"],
 )
 def test_threads_that_share_one_network_change_no_bit(data_of, bits, recipe, threads, monkeypatch):
-    monkeypatch.setattr(plan, "SHARED", 0)  # else nobody would share networks that are so small
+    monkeypatch.setattr(plan, "WORTH", 1)  # else nobody would share networks that are so small
     plan.plan_of.cache_clear()
     data = data_of("images", 300)
-    assert plan.plan_of(program_of(recipe, data.in_shape, data.outputs, data.task)).wide
+    assert plan.plan_of(program_of(recipe, data.in_shape, data.outputs, data.task)).threads == 16
     alone, shared = (
         Trainer(recipe, data, steps=6, engine="compiled", threads=n).run() for n in (1, threads)
     )

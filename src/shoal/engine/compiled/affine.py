@@ -7,6 +7,7 @@ from typing import Any
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inner import inner
 from shoal.engine.compiled.memory import call, floats
+from shoal.engine.compiled.product import PANEL
 from shoal.engine.compiled.tile import LANES
 
 
@@ -17,23 +18,37 @@ def edge(size: int, parts: int, part: int) -> int:
 
 
 @inner
+def share(size: int, tools: Any) -> tuple[int, int]:
+    """Where a thread's share of so many numbers begins and ends."""
+    thread, threads = tools[t.THREAD], tools[t.THREADS]
+    return edge(size, threads, thread), edge(size, threads, thread + 1)
+
+
+@inner
 def affine_forward(
     op: Any, numbers: Any, rows: int, x: int, theta: int, home: int, tools: Any
 ) -> None:
-    """y = f(x W + b); x, theta and home are addresses."""
+    """y = f(x W + b); x, theta and home are addresses.
+
+    Threads share the columns, so that each copies its own part of W; of a narrow W, which is not
+    copied, the rows, which are shared more evenly.
+    """
     n, k = op[t.OUT_SIZE], op[t.IN_SIZE]
-    y, w = home + 4 * op[t.OUT], theta + 4 * op[t.WEIGHT]
-    for part in range(tools[t.THREAD], op[t.PARTS], tools[t.THREADS]):
-        first, end = edge(n, op[t.PARTS], part), edge(n, op[t.PARTS], part + 1)
-        call(
-            tools[t.PRODUCT], rows, end - first, k, x, k, 1, w + 4 * first, n, 0,
-            y + 4 * first, n, 0,
-            tools.ctypes.data + 8 * t.TILE, tools[t.SCRATCH], tools[t.PANEL],
-        )  # fmt: skip
-        call(
-            tools[t.ACTIVATE], op[t.ACT], numbers[t.SLOPE], theta + 4 * (op[t.BIAS] + first),
-            y + 4 * first, home + 4 * (op[t.SAVED] + first), end - first, rows, n,
-        )  # fmt: skip
+    first, end, top, bottom = 0, n, 0, rows
+    if n >= 2 * PANEL * tools[t.THREADS]:
+        first, end = share(n, tools)
+    else:
+        top, bottom = share(rows, tools)
+    y = home + 4 * (op[t.OUT] + top * n + first)
+    call(
+        tools[t.PRODUCT], bottom - top, end - first, k, x + 4 * top * k, k, 1,
+        theta + 4 * (op[t.WEIGHT] + first), n, 0, y, n, 0,
+        tools.ctypes.data + 8 * t.TILE, tools[t.SCRATCH], tools[t.PANEL],
+    )  # fmt: skip
+    call(
+        tools[t.ACTIVATE], op[t.ACT], numbers[t.SLOPE], theta + 4 * (op[t.BIAS] + first), y,
+        home + 4 * (op[t.SAVED] + top * n + first), end - first, bottom - top, n,
+    )  # fmt: skip
 
 
 @inner
@@ -42,17 +57,15 @@ def affine_descend(
 ) -> None:
     """d ← f' d and the gradient of the bias; d and gradient are offsets."""
     n, bias = op[t.OUT_SIZE], gradient + op[t.BIAS]
-    for part in range(tools[t.THREAD], op[t.PARTS], tools[t.THREADS]):
-        first, end = edge(n, op[t.PARTS], part), edge(n, op[t.PARTS], part + 1)
-        here = home + 4 * first
-        of_bias = floats(here + 4 * bias, end - first)
-        for j in range(end - first):
-            of_bias[j] = 0
-        call(
-            tools[t.DESCEND], op[t.ACT], numbers[t.SLOPE], here + 4 * op[t.OUT],
-            here + 4 * op[t.SAVED],
-            here + 4 * d, here + 4 * bias, end - first, rows, n,
-        )  # fmt: skip
+    first, end = share(n, tools)
+    here = home + 4 * first
+    of_bias = floats(here + 4 * bias, end - first)
+    for j in range(end - first):
+        of_bias[j] = 0
+    call(
+        tools[t.DESCEND], op[t.ACT], numbers[t.SLOPE], here + 4 * op[t.OUT], here + 4 * op[t.SAVED],
+        here + 4 * d, here + 4 * bias, end - first, rows, n,
+    )  # fmt: skip
 
 
 @inner
@@ -65,14 +78,13 @@ def affine_backward(
     w = theta + 4 * op[t.WEIGHT]
     dw = home + 4 * (gradient + op[t.WEIGHT])
     tile = tools.ctypes.data + 8 * t.TILE
-    for part in range(tools[t.THREAD], op[t.BACK_PARTS], tools[t.THREADS]):
-        first, end = edge(k, op[t.BACK_PARTS], part), edge(k, op[t.BACK_PARTS], part + 1)
+    first, end = share(k, tools)
+    call(
+        tools[t.PRODUCT], end - first, n, rows, x + 4 * first, 1, k, home + 4 * d, n, 0,
+        dw + 4 * first * n, n, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
+    )  # fmt: skip
+    if needed:
         call(
-            tools[t.PRODUCT], end - first, n, rows, x + 4 * first, 1, k, home + 4 * d, n, 0,
-            dw + 4 * first * n, n, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
+            tools[t.PRODUCT], rows, end - first, n, home + 4 * d, n, 1, w + 4 * first * n, n, 1,
+            home + 4 * (below + first), k, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
         )  # fmt: skip
-        if needed:
-            call(
-                tools[t.PRODUCT], rows, end - first, n, home + 4 * d, n, 1, w + 4 * first * n, n, 1,
-                home + 4 * (below + first), k, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
-            )  # fmt: skip

@@ -83,11 +83,9 @@ MOST_THREADS = 16
 """Threads that work on one network at most."""
 PAD = 64
 """Numbers between two places in working memory: a vector may be read beyond the end of its row."""
-WORTH = 2**22
-"""Floating-point operations that are worth a share of their own."""
-SHARED = 2**28
-"""Floating-point operations of a step from which on threads share a network: below, a millisecond
-or less, waiting for each other costs what they gain."""
+WORTH = 2**24
+"""Floating-point operations of a step, a tenth of a millisecond, that are worth a thread: where
+each has less to do, waiting for each other costs what they gain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +101,7 @@ class Plan:
         rule: which update rule.
         dropouts: layers with a rate of their own, in order.
         widest: features of the widest batch norm.
-        wide: whether there is work for several threads in one step.
+        threads: that a step has work for.
         places: tables of places in images.
         room: numbers that a thread needs for one image on its way.
         rows: that working memory has room for.
@@ -119,7 +117,7 @@ class Plan:
     rule: int
     dropouts: tuple[int, ...]
     widest: int
-    wide: bool
+    threads: int
     places: NDArray[np.int64]
     room: int
     rows: int
@@ -182,8 +180,6 @@ class _Planner:
             op[t.TRAINED] = int(bool(spans))
             if isinstance(layer, Affine):
                 op[t.WEIGHT], op[t.BIAS] = spans["W"].start, spans["b"].start
-                op[t.PARTS] = _parts(op[t.OUT_SIZE], op[t.IN_SIZE], program.batch_size)
-                op[t.BACK_PARTS] = _parts(op[t.IN_SIZE], op[t.OUT_SIZE], program.batch_size)
             elif isinstance(layer, BatchNorm):
                 features = shapes[i][-1]
                 op[t.WEIGHT], op[t.BIAS] = spans["gamma"].start, spans["beta"].start
@@ -233,7 +229,7 @@ class _Planner:
             rule=RULES[program.rule],
             dropouts=tuple(dropouts),
             widest=max([1, *(op.get(t.CHANNELS, 1) for op in self.ops)]),
-            wide=_work(program) >= SHARED,
+            threads=max(1, min(MOST_THREADS, _work(program) // WORTH)),
             places=np.concatenate([*self.places, np.zeros(1, np.int64)]),
             room=self.image_room + PAD,
             rows=self.rows,
@@ -293,7 +289,7 @@ class _Planner:
         out = self.space(self.rows * after)
         self.ops.append(
             {t.KIND: kind, t.ACT: NONE, t.IN: source, t.IN_SIZE: before, t.OUT: out,
-             t.OUT_SIZE: after, t.SAVED: out, t.PARTS: 1, t.BACK_PARTS: 1, t.TRAINED: 0}
+             t.OUT_SIZE: after, t.SAVED: out, t.PARTS: 1, t.TRAINED: 0}
         )  # fmt: skip
         self.numbers.append({})
 
@@ -318,11 +314,6 @@ def _work(program: Program) -> int:
     shapes = network.shapes(program.in_shape)
     works = (layer.multiply_adds(s) for layer, s in zip(network.layers, shapes, strict=False))
     return 6 * program.batch_size * sum(works)
-
-
-def _parts(cut: int, other: int, rows: int) -> int:
-    """Into how many parts the threads may cut a product, by its shape alone."""
-    return max(1, min(cut // 48, 2 * cut * other * rows // WORTH, MOST_THREADS))
 
 
 def _table(lines: list[dict[int, Any]], columns: int, kind: Any) -> NDArray[Any]:

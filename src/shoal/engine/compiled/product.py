@@ -1,7 +1,8 @@
 """Products of matrices, C = A B, as tiles; and the order in which they are taken.
 
-How a product is cut depends on its shape alone, so its bits do too. Large right sides are first
-copied, panel by panel, so that a tile reads them in order; transposed ones always are.
+Each number of C is a sum over k in an order that depends on k alone. So threads may cut a product
+into any rows and columns, and its bits stay. Large right sides are first copied, panel by panel, so
+that a tile reads them in order; transposed ones always are.
 
 All matrices are float32 and given as addresses, with the numbers between two of their rows.
 """
@@ -20,8 +21,8 @@ from shoal.engine.compiled.tile import LANES, ROWS, VECTORS, tile
 
 PANEL = VECTORS * LANES
 """Columns of C that are made at once."""
-DEPTH = 768
-"""Rows of B that are copied at once; a panel of them stays near the core."""
+DEPTH = 1024
+"""Numbers of k that are summed at once; a panel of so many rows of B stays near the core."""
 DIRECT = 2**18
 """Numbers of B up to which it is read where it lies: it stays near the core as it is."""
 SCRATCH = (DEPTH + LANES) * PANEL
@@ -116,7 +117,7 @@ def product(
     for i in range(ROWS):
         put_whole(table + 8 * i, i * a_row)
     copied = flipped != 0 or (m >= 4 * ROWS and k * n > DIRECT)
-    parts = -(-k // DEPTH) if copied else 1
+    parts = -(-k // DEPTH)
     for part in range(parts):
         first, end = part * k // parts, (part + 1) * k // parts
         deep = end - first

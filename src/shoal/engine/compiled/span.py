@@ -138,16 +138,18 @@ def update_row(
     heavy, light = -(-decaying // t.PIECE), -(-(size - decaying) // t.PIECE)
     norms, thread, threads = home + 4 * memory[t.NORMS], tools[t.THREAD], tools[t.THREADS]
     sums = floats(norms, heavy + light)
+    # a thread's pieces lie side by side, where most of its gradients are
+    own = range(thread * (heavy + light) // threads, (thread + 1) * (heavy + light) // threads)
     scale, norm = 1.0, 0.0
     if job[t.CLIPS]:
-        for piece in range(thread, heavy + light, threads):
+        for piece in own:
             lo, hi = _piece(piece, heavy, decaying, size)
             sums[piece] = squares(floats(g + 4 * lo, hi - lo))
         meet(tools)
         norm = _norm(sums, floats(g, size))
         scale = min(clip / max(norm, 1e-30), 1.0)
         meet(tools)
-    for piece in range(thread, heavy + light, threads):
+    for piece in own:
         lo, hi = _piece(piece, heavy, decaying, size)
         call(
             tools[t.UPDATE], job[t.RULE], number, lr, numbers, scale,

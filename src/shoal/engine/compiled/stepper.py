@@ -13,7 +13,7 @@ from shoal.data.batching import batch_rows
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inputs import at_once, inputs_of
 from shoal.engine.compiled.library import Library, library
-from shoal.engine.compiled.plan import MOST_THREADS, Plan, plan_of
+from shoal.engine.compiled.plan import Plan, plan_of
 from shoal.engine.compiled.product import SCRATCH
 from shoal.engine.compiled.rules import NUMBERS
 from shoal.engine.task import Rows, Steps, Task
@@ -35,7 +35,7 @@ class Compiled:
         self.data = task.data.get()
         self.plan: Plan = plan_of(task.program)
         self.library: Library = library()
-        self.threads = min(task.threads, MOST_THREADS) if self.plan.wide else 1
+        self.threads = min(task.threads, self.plan.threads)
         self.work = np.zeros(self.plan.memory[t.WORK], np.float32)
         self.labels = np.zeros(self.plan.rows, np.int64)
         self.gate = np.zeros(16, np.int64)

@@ -24,8 +24,7 @@ AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range
     MEAN,  # in the row of running statistics
     VARIANCE,
     NUMBER,  # which dropout layer this is
-    PARTS,  # pieces of the output that threads share out
-    BACK_PARTS,  # pieces of the input
+    PARTS,  # pieces that threads share out
     TRAINED,  # whether it has parameters
     HEIGHT,
     WIDTH,
@@ -52,7 +51,7 @@ AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range
     IMAGES,  # in a block
     FUSED,  # whether the pooling that follows is done at once
     COLUMNS,
-) = range(42)
+) = range(41)
 """What stands in the columns of an operation's whole numbers."""
 
 SLOPE, EPSILON, MOMENTUM, NUMBERS = range(4)
