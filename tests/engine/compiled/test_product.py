@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,3 +87,45 @@ def test_a_part_has_the_bits_of_the_whole(data, m, n, k):
     some, part = Room(b.matrix[:, first:end]), Room(np.zeros((bottom - top, end - first)))
     multiply(a[top:bottom], some, part, flipped=False, more=False)
     np.testing.assert_array_equal(part.matrix, whole.matrix[top:bottom, first:end])
+
+
+NARROWER = {"avx,avx2,fma": 8, "sse,sse2": 4}
+"""What processors with shorter vectors have, and how many numbers a vector of theirs holds."""
+
+
+@pytest.mark.parametrize("features", NARROWER)
+def test_products_are_right_with_shorter_vectors(features, python, monkeypatch):
+    if not set(features.split(",")) <= {k for k, v in llvm.get_host_cpu_features().items() if v}:
+        pytest.skip(f"this processor has no {features}")
+    monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64")
+    monkeypatch.setenv("NUMBA_CPU_FEATURES", ",".join(f"+{each}" for each in features.split(",")))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    program = """
+        from itertools import product
+        from types import SimpleNamespace
+
+        import test_product
+        from numba.core.ccallback import CFunc
+
+        from shoal.engine.compiled import tables, tile
+        from shoal.engine.compiled.library import KERNELS
+
+        def compiled(place):
+            function, signature = KERNELS[place]
+            options = {"nopython": True, "nogil": True, "error_model": "numpy"}
+            types = (signature.args, signature.return_type)
+            kernel = CFunc(function.py_func, types, {}, options)
+            kernel.compile()
+            return kernel
+
+        kernels = {place: compiled(place) for place in (tables.PANEL, tables.PRODUCT)}
+        test_product.library = lambda: SimpleNamespace(kernels=kernels)
+        for m, n, k in product((1, 7, 32), (1, 5, 24, 31), (1, 40)):
+            for turned, flipped, more in product((False, True), repeat=3):
+                test_product.check(m, n, k, turned, flipped, more)
+        test_product.check(40, 300, 1100, False, False, False)
+        print(tile.LANES)
+    """
+    out, error = python(program).communicate(timeout=300)
+    assert not error
+    assert int(out) == NARROWER[features]

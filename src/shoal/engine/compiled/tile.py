@@ -15,14 +15,24 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding as llvm
+import numba
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-_FEATURES = llvm.get_host_cpu_features()
+
+def _features() -> set[str]:
+    """What the processor has that Numba compiles for: this one, unless the user names another."""
+    if numba.config.CPU_FEATURES is not None:
+        given = numba.config.CPU_FEATURES.split(",")
+        return {feature[1:] for feature in given if feature.startswith("+")}
+    return {name for name, there in llvm.get_host_cpu_features().items() if there}
+
+
+_FEATURES = _features()
 _I64, _F32 = ir.IntType(64), ir.FloatType()
 
-LANES = 16 if _FEATURES.get("avx512f") else 8 if _FEATURES.get("avx") else 4
+LANES = 16 if "avx512f" in _FEATURES else 8 if "avx" in _FEATURES else 4
 """Numbers in a vector."""
 ROWS = 4 if LANES == 8 else 8
 """Rows of the largest tile: rows × vectors sums, and what is multiplied, fill the registers."""
