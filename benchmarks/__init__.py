@@ -3,8 +3,9 @@
     python -m benchmarks [WORKLOAD ...] [--repeats N] [--quick] [--markdown FILE]
 
 A *workload* is one file that says what is trained; `work.py` says what every contestant must do,
-`with_shoal.py`, `with_torch.py` and `with_sklearn.py` how each does it, `harness.py` lets them take
-turns, `report.py` prints the tables. A new workload is one file and one line in `WORKLOADS`.
+`with_shoal.py`, `with_torch.py`, `with_jax.py` and their like how each does it, `harness.py` lets
+them take turns, `report.py` prints the tables. A new workload is one file and one line in
+`WORKLOADS`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import batch_norm_grid, early_dropping, networks, optimizers, search
+from benchmarks import (
+    batch_norm_grid,
+    early_dropping,
+    members,
+    networks,
+    optimizers,
+    search,
+    to_accuracy,
+)
 from benchmarks.harness import Workload
 
 WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
@@ -22,8 +31,11 @@ WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
     "batch-norm-grid": batch_norm_grid.workload,
     "tiny": networks.tiny,
     "one-network": networks.one_network,
+    "one-network-seconds": to_accuracy.workload,
     "wide": networks.wide,
     "convnet": networks.one_convnet,
     "convnets": networks.convnets,
+    "members": members.book,
+    "members-tiny": members.tiny,
 }
 """Workloads by name; each is made by a function of `quick`."""

@@ -70,6 +70,9 @@ class Workload:
         absent: who cannot take part, and why.
         agreement: sentences about whether all reached the same, from the results by name.
         columns: more of the table, each in words from the result of a contestant's last round.
+        all_units: of the whole work, where contestants do a part of it; seconds that a result says
+            were spent once (`once`) are shared among these.
+        remarks: sentences from all that was measured.
     """
 
     name: str
@@ -83,6 +86,14 @@ class Workload:
     absent: Mapping[str, str]
     agreement: Callable[[Mapping[str, Any]], list[str]]
     columns: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    all_units: float | None = None
+    remarks: Callable[[Measurement], list[str]] = lambda measured: []
+
+    def seconds_of_one(self, seconds: float, result: Any) -> float:
+        """Seconds of one unit, from those of a turn and what it reached."""
+        done = self.units(result)
+        once = getattr(result, "once", 0.0)
+        return (seconds - once) / done + once / (self.all_units or done)
 
 
 @dataclass
@@ -153,7 +164,7 @@ def measure(
     return Measurement(
         workload,
         {
-            name: np.array([turn.seconds / workload.units(turn.result) for turn in taken])
+            name: np.array([workload.seconds_of_one(turn.seconds, turn.result) for turn in taken])
             for name, taken in turns.items()
         },
         np.array(speeds),

@@ -5,30 +5,39 @@ from __future__ import annotations
 import numpy as np
 
 import shoal
-from benchmarks import with_shoal, with_sklearn, with_torch
+from benchmarks import at_once, with_shoal, with_sklearn, with_torch
+from benchmarks.at_once import Peers
 from benchmarks.data import mnist
 from benchmarks.harness import Workload
 from benchmarks.work import FORMULA, Training, agreement, counted
 
 AGREE = "valid_loss"
 
+TINY = shoal.Recipe(shoal.mlp([32, 32]), shoal.Adam(), batch_size=32)
+"""A network for tables."""
+
 
 def tiny(quick: bool) -> Workload:
     """1000 networks for a table: what a step costs besides its arithmetic."""
     rows, epochs, count, some = (300, 2, 8, 4) if quick else (1000, 20, 1000, 20)
-    random = np.random.default_rng(0)
-    x = random.standard_normal((rows + 100, 20)).astype(np.float32)
-    y = np.digitize(x[:, :5].sum(axis=1), [-1, 1])
-    data = shoal.Dataset.from_arrays(x, y, valid=100, test=0)
-    recipe = shoal.Recipe(shoal.mlp([32, 32]), shoal.Adam(), batch_size=32)
+    whole = Training(table(rows), _members(TINY, count), epochs * -(-rows // 32), ("valid",))
     return _workload(
         "tiny",
         f"{count} tiny networks",
         f"A table of {rows} rows; 20-32-32-3, ReLU, Adam, batch 32, {epochs} epochs.",
-        Training(data, _members(recipe, count), epochs * -(-rows // 32), ("valid",)),
+        whole,
         some,
         quick,
+        at_once.peers(whole.some(4 if quick else 200), (4,) if quick else (25, 100, 200), quick),
     )
+
+
+def table(rows: int) -> shoal.Dataset:
+    """Made-up numbers of 20 kinds, and three classes."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((rows + 100, 20)).astype(np.float32)
+    y = np.digitize(x[:, :5].sum(axis=1), [-1, 1])
+    return shoal.Dataset.from_arrays(x, y, valid=100, test=0)
 
 
 def one_network(quick: bool) -> Workload:
@@ -84,11 +93,17 @@ def _members(recipe: shoal.Recipe, count: int) -> tuple[shoal.Member, ...]:
 
 
 def _workload(
-    name: str, title: str, line: str, training: Training, some: int, quick: bool
+    name: str,
+    title: str,
+    line: str,
+    training: Training,
+    some: int,
+    quick: bool,
+    more: Peers = ((), {}),
 ) -> Workload:
     """Everyone trains; the peers only some of the members."""
     few = training.some(some)
-    torch, no_torch = with_torch.contestants(few, quick)
+    torch, no_torch = with_torch.contestants(few, quick, compiled=some == 1)
     sklearn, no_sklearn = with_sklearn.contestants(few, quick)
     return Workload(
         name=name,
@@ -102,7 +117,8 @@ def _workload(
         units=lambda outcome: outcome.member_steps,
         flops=training.flops() / training.steps,
         formula=FORMULA,
-        contestants=(*with_shoal.contestants(training, few), *torch, *sklearn),
-        absent=no_torch | no_sklearn,
+        contestants=(*with_shoal.contestants(training, few), *torch, *sklearn, *more[0]),
+        absent=no_torch | no_sklearn | more[1],
         agreement=lambda results: agreement(results, AGREE),
+        all_units=len(training.members) * training.steps,
     )

@@ -21,7 +21,7 @@ Start = Callable[[Training], Timed]
 
 
 def in_processes(name: str, settings: str, start: Start, training: Training) -> list[Contestant]:
-    """The contestant with a process per processor; none where there is one processor only.
+    """The contestant with a process per processor, where there are several, and several networks.
 
     Args:
         name: of the peer.
@@ -29,7 +29,7 @@ def in_processes(name: str, settings: str, start: Start, training: Training) -> 
         start: makes a training ready; a function that can be pickled.
         training: what all processes train together.
     """
-    if processors() == 1:
+    if min(processors(), len(training.members)) == 1:
         return []
     return [
         Contestant(

@@ -56,6 +56,7 @@ def text(measured: Measurement) -> Text:
         rows,
         (
             *verdicts(measured),
+            *workload.remarks(measured),
             quiet(measured),
             *workload.agreement(measured.results),
             *_settings(measured),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import shoal
-from benchmarks import with_shoal, with_sklearn, with_torch
+from benchmarks import at_once, with_shoal, with_sklearn, with_torch
 from benchmarks.data import mnist
 from benchmarks.harness import Workload
 from benchmarks.work import FORMULA, Training, agreement
@@ -40,6 +40,7 @@ def workload(quick: bool) -> Workload:
     whole, called = training(trials, epochs)
     torch, no_torch = with_torch.contestants(whole.some(some), quick)
     sklearn, no_sklearn = with_sklearn.contestants(whole.some(some), quick)
+    more, no_more = at_once.peers(whole.some(2 * some), (4,) if quick else (4, 12, 24), quick)
     return Workload(
         name="search",
         title=f"The book's search: {trials} trials, all to the end",
@@ -54,9 +55,10 @@ def workload(quick: bool) -> Workload:
         units=lambda outcome: outcome.member_steps / whole.steps,
         flops=whole.flops(),
         formula=FORMULA,
-        contestants=(*with_shoal.contestants(whole, whole.some(2 * some)), *torch, *sklearn),
-        absent=no_torch | no_sklearn,
+        contestants=(*with_shoal.contestants(whole, whole.some(2 * some)), *torch, *sklearn, *more),
+        absent=no_torch | no_sklearn | no_more,
         agreement=lambda results: agreement(results, "valid_loss"),
+        all_units=trials,
     )
 
 

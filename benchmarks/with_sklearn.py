@@ -48,21 +48,25 @@ def start(training: Training, threads: int) -> Timed:
 
     def run() -> Outcome:
         metrics: dict[str, Any] = {
-            f"{part}_{what}": np.empty((len(models), len(training.evaluated_at)))
+            f"{part}_{what}": np.full((len(models), len(training.evaluated_at)), np.nan)
             for part in parts
             for what in ("loss", "accuracy")
         }
+        steps = []
         with threadpool_limits(threads):
             for row, (member, model) in enumerate(zip(training.members, models, strict=True)):
                 for column, rows in enumerate(epochs[member.seed]):
                     model.partial_fit(x[rows], y[rows])
                     for part, (px, py) in parts.items():
                         p = model.predict_proba(px)
-                        own = p[np.arange(len(py)), py]
+                        own, accuracy = p[np.arange(len(py)), py], (p.argmax(1) == py).mean()
                         # it does not say log p, which is -inf where p rounds to 0
                         metrics[f"{part}_loss"][row, column] = -np.log(own + 1e-38).mean()
-                        metrics[f"{part}_accuracy"][row, column] = (p.argmax(1) == py).mean()
-        return Outcome(keys(training.members), metrics, (training.steps,) * len(models))
+                        metrics[f"{part}_accuracy"][row, column] = accuracy
+                    if training.reached(accuracy):
+                        break
+                steps.append(training.evaluated_at[column])
+        return Outcome(keys(training.members), metrics, tuple(steps))
 
     return run
 

@@ -5,26 +5,31 @@
 - `zero_grad(set_to_none=True)`, losses are kept as tensors: no `.item()` in a step;
 - evaluations under `inference_mode`, in pieces that fit the cache;
 - it takes no gradient norms, which Shoal does.
+
+Compiled: network and loss by `torch.compile` with fixed shapes, so forward and backward pass are
+fused; the optimizer is the same fused one, and evaluations go through the compiled network.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 import shoal
-from benchmarks.harness import Contestant, Timed
+from benchmarks.compiling import compile_with, tried
+from benchmarks.harness import Contestant, Timed, nothing
 from benchmarks.machine import has, named, thread_counts
 from benchmarks.processes import in_processes
-from benchmarks.work import Outcome, Training, contestant, keys
+from benchmarks.work import Outcome, Training, contestant, keys, padded
 from shoal import Member
 
 PIECE = 1000
 """Rows of an evaluation that go through the network at once."""
 
+COMPILED = "torch.compile of network and loss, one network after another, fused optimizers"
 SETTINGS = "eager, one network after another, fused optimizers, inference_mode"
 
 
@@ -37,8 +42,14 @@ class _One:
     batches: list[Any]
 
 
-def start(training: Training, threads: int) -> Timed:
-    """Make tensors, networks and optimizers ready; the timed part trains one after another."""
+def start(training: Training, threads: int, compiled: bool = False) -> Timed:
+    """Make tensors, networks and optimizers ready; the timed part trains one after another.
+
+    Args:
+        training: what is trained.
+        threads: of PyTorch.
+        compiled: whether by `torch.compile`; the compiling is done here.
+    """
     import torch
 
     torch.set_num_threads(threads)
@@ -56,13 +67,17 @@ def start(training: Training, threads: int) -> Timed:
     ready = [
         network_of(torch, training, member, batches[member.seed]) for member in training.members
     ]
+    if compiled:
+        for one in ready:
+            one.model = compile_with(torch, compiled)(one.model)
+            _go_once_through(torch, one, x, y, parts)
 
     def run() -> Outcome:
         torch.set_num_threads(threads)
         trained = [_train(torch, training, one, x, y, parts) for one in ready]
         evaluations = len(training.evaluated_at)
         metrics = {
-            name: np.stack([_padded(m[name], evaluations) for _, m in trained])
+            name: np.stack([padded(m[name], evaluations) for _, m in trained])
             for name in trained[0][1]
         }
         losses = [loss.numpy() for loss, _ in trained]
@@ -70,7 +85,7 @@ def start(training: Training, threads: int) -> Timed:
             keys(training.members),
             metrics,
             tuple(len(loss) for loss in losses),
-            np.stack([_padded(loss, training.steps) for loss in losses]),
+            np.stack([padded(loss, training.steps) for loss in losses]),
         )
 
     return run
@@ -97,9 +112,22 @@ def _train(torch: Any, training: Training, one: _One, x: Any, y: Any, parts: Any
                 metrics.setdefault(f"{part}_loss", []).append(loss)
                 metrics.setdefault(f"{part}_accuracy", []).append(accuracy)
             model.train()
-            if not np.isfinite(loss):
+            if not np.isfinite(loss) or training.reached(accuracy):
                 break
     return torch.stack(losses), metrics
+
+
+def _go_once_through(torch: Any, one: _One, x: Any, y: Any, parts: Any) -> None:
+    """All shapes, forward and backward, so that all is compiled; no weight changes.
+
+    Batch norm's running averages would; so networks with it are not compiled here.
+    """
+    one.model.train()
+    for rows in {len(rows): rows for rows in one.batches}.values():
+        torch.nn.functional.cross_entropy(one.model(x[rows]), y[rows]).backward()
+    one.model.eval()
+    for px, py in parts.values():
+        evaluate(torch, one.model, px, py)
 
 
 def evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
@@ -116,11 +144,6 @@ def evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
 def tensors(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """Rows, flat, and their classes."""
     return torch.tensor(x.reshape(len(x), -1)), torch.tensor(y)
-
-
-def _padded(values: Any, length: int) -> Any:
-    """Values with NaN after their end."""
-    return np.concatenate([values, np.full(length - len(values), np.nan)])
 
 
 def network_of(torch: Any, training: Training, member: Member, batches: list[Any]) -> _One:
@@ -200,12 +223,33 @@ def _optimizer(torch: Any, member: Member, model: Any) -> Any:
     raise NotImplementedError(f"no PyTorch optimizer for {rule!r} here yet")
 
 
-def contestants(training: Training, quick: bool) -> tuple[list[Contestant], dict[str, str]]:
-    """PyTorch with each thread count, and with a process per processor; or why there is none."""
+def contestants(
+    training: Training, quick: bool, compiled: bool = False
+) -> tuple[list[Contestant], dict[str, str]]:
+    """PyTorch with each thread count, and with a process per processor; or why there is none.
+
+    Args:
+        training: what they train.
+        quick: with one thread only, and compile nothing.
+        compiled: whether `torch.compile` takes part too.
+    """
     if not has("torch"):
         return [], {"PyTorch": "not installed"}
     made = []
     for threads in thread_counts(quick):
         name = named("PyTorch", threads)
         made.append(contestant(name, SETTINGS, partial(start, threads=threads), training))
-    return [*made, *in_processes("PyTorch", SETTINGS, partial(start, threads=1), training)], {}
+    made += in_processes("PyTorch", SETTINGS, partial(start, threads=1), training)
+    if not compiled:
+        return made, {}
+    if quick:
+        return made, {"PyTorch compiled": "takes too long to compile for a quick run"}
+    seconds, failed = tried(partial(start, training.some(1), threads=1, compiled=True))
+    if failed:
+        return made, {"PyTorch compiled": failed}
+    said = f"{COMPILED}, its {seconds:.0f} s outside of the clock"
+    for threads in thread_counts():
+        run = partial(start, threads=threads, compiled=True)
+        one = contestant(named("PyTorch compiled", threads), said, run, training)
+        made.append(replace(one, warm_up=nothing))  # it is made ready with all shapes
+    return made, {}

@@ -37,6 +37,8 @@ class Training:
         steps: updates of every member.
         parts: what is evaluated after every epoch and at the end: loss and accuracy.
         rows: at most this many rows of each part.
+        enough: accuracy on the last of the parts at which a network is done before its last step;
+            None to train all to the end.
     """
 
     data: Dataset
@@ -44,6 +46,7 @@ class Training:
     steps: int
     parts: tuple[str, ...]
     rows: int = 10_000
+    enough: float | None = None
 
     @property
     def batch_size(self) -> int:
@@ -65,6 +68,10 @@ class Training:
         """The rows of every step, the same for everyone."""
         n = len(self.data.train)
         return [batch_rows(seed, n, self.batch_size, step) for step in range(self.steps)]
+
+    def reached(self, accuracy: float) -> bool:
+        """Whether a network with this accuracy on the last of the parts is done."""
+        return self.enough is not None and accuracy >= self.enough
 
     def only(self, members: Sequence[Member]) -> Training:
         """The same work for these members."""
@@ -96,12 +103,14 @@ class Outcome:
         metrics: (members, evaluations) by name, such as "valid_loss".
         steps: updates that each member took; a diverged one takes fewer.
         loss: of every step (members, steps), where the contestant keeps it.
+        once: of the seconds it took, those that do not grow with the members: compiling.
     """
 
     members: tuple[Key, ...]
     metrics: dict[str, NDArray[np.float64]]
     steps: tuple[int, ...]
     loss: NDArray[np.float64] | None = None
+    once: float = 0.0
 
     @property
     def member_steps(self) -> int:
@@ -112,6 +121,15 @@ class Outcome:
         """The metrics of one member."""
         row = self.members.index(member)
         return {name: values[row] for name, values in self.metrics.items()}
+
+
+def padded(values: Any, length: int) -> NDArray[np.float64]:
+    """Values with NaN after their end.
+
+    >>> padded([1.0, 2.0], 3).tolist()
+    [1.0, 2.0, nan]
+    """
+    return np.concatenate([values, np.full(length - len(values), np.nan)])
 
 
 def counted(members: int) -> str:
