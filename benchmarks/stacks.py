@@ -46,6 +46,8 @@ def why_not(training: Training) -> str | None:
     sizes = as_mlp(first.network) or {}
     if sizes.keys() != {"hidden", "activation"} or sizes["activation"] != "relu":
         return "only plain networks with ReLU are stacked here"
+    if any(recipe.schedule is not None for recipe in recipes):
+        return "only constant learning rates are stacked here"
     if all(type(recipe.optimizer) is shoal.SGD for recipe in recipes):
         return None
     same = all((r.optimizer, r.weight_decay) == (first.optimizer, 0.0) for r in recipes)

@@ -13,21 +13,25 @@ from benchmarks.data import mnist
 from benchmarks.harness import Workload
 from benchmarks.work import Outcome, Training, agreement
 
-LR = 0.001
-EPOCHS = 20
+RULE = shoal.Adam(lr=0.002)
+DROP = 3
+"""Epochs after which the learning rate falls to a tenth: accuracy then leaps over 98 %, so that
+rounding does not decide when; with a constant rate it creeps around 98 % for many epochs."""
+
+EPOCHS = 8
 """At most."""
 
 
 def training(quick: bool) -> tuple[Training, str]:
-    """All of MNIST, but for the validation part."""
-    data, called = mnist(valid=1 / 6)
+    """All 60,000 images: nothing is chosen, so nothing validates."""
+    data, called = mnist(valid=0.0)
     data = data.take(2000) if quick else data
-    recipe = shoal.Recipe(shoal.mlp([256, 128]), shoal.Adam(lr=LR), batch_size=128)
-    epoch = -(-len(data.train) // recipe.batch_size)
-    enough = 0.5 if quick else 0.98
-    steps = epoch * (3 if quick else EPOCHS)
+    epoch = -(-len(data.train) // 128)
+    drop = shoal.StepDecay(every=DROP * epoch, gamma=0.1)
+    recipe = shoal.Recipe(shoal.mlp([256, 128]), RULE, schedule=drop, batch_size=128)
     member = shoal.Member(recipe, 0, "network")
-    return Training(data, (member,), steps, parts=("test",), enough=enough), called
+    enough = 0.8 if quick else 0.98
+    return Training(data, (member,), EPOCHS * epoch, parts=("test",), enough=enough), called
 
 
 def workload(quick: bool) -> Workload:
@@ -41,7 +45,8 @@ def workload(quick: bool) -> Workload:
         title=f"One network: seconds to {whole.enough:.0%} of the test images",
         lines=(
             f"{called}, {len(whole.data.train):,} images to train on; 784-256-128-10, ReLU, Adam "
-            f"with learning rate {LR:g}, batch 128; accuracy and loss on all "
+            f"with learning rate {RULE.lr:g}, and a tenth of it after {DROP} epochs, batch 128; "
+            f"accuracy and loss on all "
             f"{whole.evaluation_rows('test'):,} test images after every epoch, until the accuracy "
             f"is {whole.enough:.0%} or more.",
             "Seconds are those of the whole training, evaluations included.",

@@ -17,7 +17,7 @@ import shoal
 from benchmarks.harness import Contestant, Timed
 from benchmarks.machine import has, named, thread_counts
 from benchmarks.processes import in_processes
-from benchmarks.work import Outcome, Training, contestant, keys
+from benchmarks.work import Outcome, Training, contestant, keys, rates
 from shoal import Member
 from shoal.nn import as_mlp
 
@@ -31,6 +31,8 @@ def why_not(member: Member) -> str | None:
         return "cannot do batch norm or dropout"
     if not isinstance(member.recipe.optimizer, shoal.SGD | shoal.Momentum | shoal.Adam):
         return f"cannot do {type(member.recipe.optimizer).__name__}"
+    if member.recipe.schedule is not None and not isinstance(member.recipe.optimizer, shoal.Adam):
+        return "schedules are not set here but for Adam"
     return None
 
 
@@ -55,7 +57,10 @@ def start(training: Training, threads: int) -> Timed:
         steps = []
         with threadpool_limits(threads):
             for row, (member, model) in enumerate(zip(training.members, models, strict=True)):
+                lr = rates(member.recipe, training.steps)
                 for column, rows in enumerate(epochs[member.seed]):
+                    if column and training.evaluated_at[column - 1] in lr:
+                        model._optimizer.learning_rate_init = lr[training.evaluated_at[column - 1]]
                     model.partial_fit(x[rows], y[rows])
                     for part, (px, py) in parts.items():
                         p = model.predict_proba(px)

@@ -23,7 +23,7 @@ from benchmarks.compiling import compile_with, tried
 from benchmarks.harness import Contestant, Timed, nothing
 from benchmarks.machine import has, named, thread_counts
 from benchmarks.processes import in_processes
-from benchmarks.work import Outcome, Training, contestant, keys, padded
+from benchmarks.work import Outcome, Training, contestant, keys, padded, rates
 from shoal import Member
 
 PIECE = 1000
@@ -40,6 +40,7 @@ class _One:
     model: Any
     optimizer: Any
     batches: list[Any]
+    rates: dict[int, float]
 
 
 def start(training: Training, threads: int, compiled: bool = False) -> Timed:
@@ -100,6 +101,9 @@ def _train(torch: Any, training: Training, one: _One, x: Any, y: Any, parts: Any
     metrics: dict[str, list[float]] = {}
     model.train()
     for step, rows in enumerate(one.batches, start=1):
+        if step - 1 in one.rates:
+            for group in optimizer.param_groups:
+                group["lr"] = one.rates[step - 1]
         optimizer.zero_grad(set_to_none=True)
         loss = cross_entropy(model(x[rows]), y[rows])
         loss.backward()
@@ -161,7 +165,8 @@ def network_of(torch: Any, training: Training, member: Member, batches: list[Any
         image = shape if isinstance(layer, shoal.Flatten) and len(shape) == 3 else ()
         modules.append(_module(torch, layer, shape, arrays))
     model = torch.nn.Sequential(*[module for module in modules if module is not None])
-    return _One(model, _optimizer(torch, member, model), batches)
+    optimizer = _optimizer(torch, member, model)
+    return _One(model, optimizer, batches, rates(recipe, training.steps))
 
 
 def _channels_first(weights: Any, image: tuple[int, ...]) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import Contestant, Timed
-from shoal import Dataset, Member, Network
+from shoal import Dataset, Member, Network, Recipe
 from shoal.data.batching import batch_rows, steps_per_epoch
 
 WARM_UP_STEPS = 8
@@ -121,6 +121,22 @@ class Outcome:
         """The metrics of one member."""
         row = self.members.index(member)
         return {name: values[row] for name, values in self.metrics.items()}
+
+
+def rates(recipe: Recipe, steps: int) -> dict[int, float]:
+    """The learning rate where its schedule changes it, by steps done.
+
+    >>> import shoal
+    >>> drop = shoal.StepDecay(every=3, gamma=0.5)
+    >>> rates(shoal.Recipe(shoal.mlp([4]), shoal.SGD(lr=0.1), schedule=drop), steps=7)
+    {3: 0.05, 6: 0.025}
+    """
+    if recipe.schedule is None:
+        return {}
+    factors = recipe.schedule.factor(np.arange(steps), steps)
+    lr = recipe.optimizer.numbers["lr"]
+    changed = np.flatnonzero(factors[1:] != factors[:-1]) + 1
+    return {int(step): float(lr * factors[step]) for step in changed}
 
 
 def padded(values: Any, length: int) -> NDArray[np.float64]:
