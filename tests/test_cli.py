@@ -699,6 +699,14 @@ def test_a_mistake_in_the_program_shows_no_traceback(home):
     assert done.stderr.count(b"\n") == 1
 
 
+def test_the_package_can_be_run_as_a_module(home):
+    done = subprocess.run(
+        [sys.executable, "-m", "shoal", "data", "nope"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("shoal: unknown data set 'nope'")
+
+
 def test_a_terminal_that_knows_no_plus_minus_gets_a_question_mark(home):
     done = program("data", PYTHONIOENCODING="ascii")
     assert done.returncode == 0

@@ -611,7 +611,50 @@ def test_toml_of_a_search_space_looks_like_this():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("batch_size = { choise = [1, 2] }", "recipe: batch_size={'choise': [1, 2]} must be a wh"),
+        (
+            "batch_size = { choise = [1, 2] }",
+            "unknown distribution in recipe.batch_size: 'choise': did you mean 'choice'? (known: ",
+        ),
+        (
+            'optimizer = { kind = "SGD", lr = { log_unifrom = [1e-4, 1.0] } }',
+            "unknown distribution in recipe.optimizer.lr: 'log_unifrom': did you mean 'log_unif",
+        ),
+        (
+            'optimizer = { kind = "SGD", lr = { normal = [1e-4, 1.0] } }',
+            "unknown distribution in recipe.optimizer.lr: 'normal': ",
+        ),
+        (
+            'optimizer = { kind = "SGD", lr = { log_uniform = [1e-4, 1.0], log = true } }',
+            "recipe.optimizer.lr: leave out log; log_uniform stands alone in its table",
+        ),
+        (
+            "weight_decay = { low = 0.1, high = 0.2 }",
+            "recipe.weight_decay={'low': 0.1, 'high': 0.2} must be a value, or a distribution ",
+        ),
+        (
+            'optimizer = { choise = ["SGD"] }',
+            "unknown distribution in recipe.optimizer: 'choise': d",
+        ),
+        (
+            "network = { choise = [{ hidden = [8] }] }",
+            "unknown distribution in recipe.network: 'ch",
+        ),
+        (
+            'network = { hidden = [8], activation = { Choice = ["relu"] } }',
+            "unknown distribution in recipe.network.activation: 'Choice': did you mean 'choice'?",
+        ),
+        (
+            'schedule = { choise = ["Cosine"] }',
+            "unknown distribution in recipe.schedule: 'choise': ",
+        ),
+        (
+            'loss = { choise = ["huber"] }',
+            "unknown distribution in recipe.loss: 'choise': did you ",
+        ),
+        (
+            "init = { unifrm = [0.1, 0.2] }",
+            "unknown distribution in recipe.init: 'unifrm': did you",
+        ),
         ("batch_size = { choice = 3 }", "recipe.batch_size: choice=3 must be a list, such as"),
         ("batch_size = { choice = [] }", "recipe.batch_size: choice([]) must list its options"),
         ("batch_size = { uniform = [16, 32] }", "recipe: batch_size=16.0 must be a whole number"),
@@ -623,7 +666,14 @@ def test_toml_of_a_search_space_looks_like_this():
             "weight_decay = { uniform = 0.1 }",
             "recipe.weight_decay: uniform=0.1 must be a list, such",
         ),
-        ("weight_decay = { uniform = [0.1] }", "recipe.weight_decay: uniform() missing 1 required"),
+        (
+            "weight_decay = { uniform = [0.1] }",
+            "recipe.weight_decay: uniform=[0.1] must be a list of low, high",
+        ),
+        (
+            "batch_size = { int_range = [1, 2, true, 4] }",
+            "recipe.batch_size: int_range=[1, 2, True, 4] must be a list of low, high, log",
+        ),
         (
             "weight_decay = { uniform = [1, 0] }",
             "recipe.weight_decay: uniform(1, 0): the range is e",

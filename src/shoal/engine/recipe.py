@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, MISSING, Field, dataclass, fields, replace
-from inspect import signature
+from difflib import get_close_matches
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -286,6 +287,7 @@ def _network(plain: Any, where: str) -> Network:
     if is_distribution(plain):
         chosen: Network = _choice(plain, where, _network)
         return chosen
+    _refuse_misspelt(plain, where)
     if not isinstance(plain, Mapping):
         raise ShoalError(f"{where}={plain!r} must be a table, such as {{ hidden = [100, 100] }}")
     if "layers" not in plain:
@@ -320,8 +322,48 @@ def _value(plain: Any, where: str) -> Any:
         if name == Choice.name:
             return _choice(plain, where, _value)
         arguments = [_value(argument, where) for argument in arguments]
+        _check_count(name, arguments, where)
         return _located(where, lambda: DISTRIBUTIONS[name](*arguments))
+    if isinstance(plain, Mapping) and (len(plain) > 1 or any(map(_is_list, plain.values()))):
+        raise _no_distribution(plain, where)
     return [_value(each, where) for each in plain] if isinstance(plain, list) else plain
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _check_count(name: str, arguments: Sequence[Any], where: str) -> None:
+    """A distribution must be given as many arguments as it takes."""
+    known = signature(DISTRIBUTIONS[name]).parameters.values()
+    least = sum(parameter.default is Parameter.empty for parameter in known)
+    if not least <= len(arguments) <= len(known):
+        takes = ", ".join(parameter.name for parameter in known)
+        raise ShoalError(f"{where}: {name}={arguments!r} must be a list of {takes}")
+
+
+def _no_distribution(plain: Mapping[str, Any], where: str) -> ShoalError:
+    """The error for a table that stands where a value or a distribution should."""
+    for name in DISTRIBUTIONS:
+        if name in plain:
+            more = ", ".join(str(key) for key in plain if key != name)
+            return ShoalError(f"{where}: leave out {more}; {name} stands alone in its table")
+    if len(plain) == 1:
+        return unknown(f"distribution in {where}:", next(iter(plain)), DISTRIBUTIONS)
+    return ShoalError(
+        f"{where}={dict(plain)!r} must be a value, or a distribution such as "
+        f"{{ uniform = [0.1, 0.9] }} (known: {', '.join(DISTRIBUTIONS)})"
+    )
+
+
+def _refuse_misspelt(plain: Any, where: str) -> None:
+    """Where tables of another kind may stand: refuse { choise = [ … ] }, which means a choice."""
+    if isinstance(plain, Mapping) and len(plain) == 1 and not is_distribution(plain):
+        ((name, value),) = plain.items()
+        if isinstance(value, list) and get_close_matches(
+            str(name).lower(), DISTRIBUTIONS, cutoff=0.7
+        ):
+            raise unknown(f"distribution in {where}:", name, DISTRIBUTIONS)
 
 
 def _choice(plain: Mapping[str, Any], where: str, read: Callable[[Any, str], Any]) -> Any:
@@ -339,6 +381,7 @@ def _loss(plain: Any, where: str) -> Any:
     """A loss: a table with its kind, a choice among losses, or its name, which stays as it is."""
     if is_distribution(plain) and Choice.name in plain:
         return _choice(plain, where, _loss)
+    _refuse_misspelt(plain, where)
     if isinstance(plain, Mapping) and plain:
         return _kind(plain, {kind.__name__: kind for kind in LOSSES.values()}, where)
     return plain
@@ -348,6 +391,7 @@ def _start(plain: Any, where: str) -> Any:
     """How weights start: { equal = 0.5 }, a choice among starts, or any other setting."""
     if is_distribution(plain) and Choice.name in plain:
         return _choice(plain, where, _start)
+    _refuse_misspelt(plain, where)
     if isinstance(plain, Mapping) and not is_distribution(plain):
         return _equal(plain, where)
     return _value(plain, where)
@@ -370,6 +414,7 @@ def _kind(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
         plain = {"kind": plain}
     if is_distribution(plain):
         return _choice(plain, where, lambda option, at: _kind(option, kinds, at))
+    _refuse_misspelt(plain, where)
     if not isinstance(plain, Mapping) or "kind" not in plain:
         example = next(iter(kinds))
         raise ShoalError(f'{where}={plain!r} must be a table with kind = "{example}" or another')
