@@ -19,6 +19,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import shoal
 from shoal import ShoalClassifier, ShoalError, ShoalRegressor
+from shoal.estimators.inputs import in_one_line
 
 KINDS = [ShoalClassifier, ShoalRegressor]
 
@@ -217,10 +218,36 @@ def test_losses_that_do_not_fit(rows):
         ShoalRegressor(loss="poisson").fit(X, y - 1.0)
 
 
-def test_a_line_of_scikit_learn_is_cut(rows):
+def test_rates_to_validate_by_are_not_negative_either(rows):
     X, y = rows
-    with pytest.raises(ShoalError, match=r"^Complex data not supported") as caught:
+    y = np.abs(y.astype(float))
+    words = r"loss='poisson' needs targets >= 0, but the validation part of y has -2; take another"
+    with pytest.raises(ShoalError, match=words):
+        ShoalRegressor(loss="poisson").fit(X, y, X_val=X[:2], y_val=[1.0, -2.0])
+
+
+def test_losses_that_are_none_name_those_of_the_task(rows):
+    X, y = rows
+    words = (
+        r"unknown loss 'cross_entropy': did you mean 'softmax_cross_entropy'\? "
+        r"\(known: auto, softmax_cross_entropy\)"
+    )
+    with pytest.raises(ShoalError, match=words):
+        ShoalClassifier(loss="cross_entropy").fit(X, y)
+    with pytest.raises(ShoalError, match=r"'mse': .*known: auto, mean_squared_error, mean_abs"):
+        ShoalRegressor(loss="mse").fit(X, y)
+
+
+def test_complex_numbers(rows):
+    X, y = rows
+    words = r"^Complex data not supported: X must hold real numbers; give real and imaginary parts"
+    with pytest.raises(ShoalError, match=words):
         ShoalClassifier().fit(X + 1j, y)
+
+
+def test_a_line_of_scikit_learn_is_cut():
+    with pytest.raises(ShoalError, match=r"^X holds 0\.\s") as caught, in_one_line():
+        raise ValueError(f"X holds\n{np.zeros(500)}".replace("[", ""))
     assert len(str(caught.value)) == 300
 
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 import shoal
 from shoal import ShoalClassifier, ShoalError, ShoalRegressor
@@ -233,6 +234,10 @@ def test_bad_arrays():
     y = np.arange(4.0)
     with pytest.raises(ShoalError, match=r"X has shape \(4,\), but must be \(rows, features\)"):
         model.fit(y, y)
+    with pytest.raises(ShoalError, match=r"^X is a list of values, but must be \(rows, features\)"):
+        ShoalClassifier().fit([1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1])
+    with pytest.raises(ShoalError, match=r"^X_val is a number, but must be \(rows, features\)"):
+        ShoalClassifier().fit(np.eye(4), [0, 1, 0, 1], X_val=3.0, y_val=[1])
     with pytest.raises(ShoalError, match=r"X has 4 rows and y 3; give one value for each row"):
         model.fit(np.zeros((4, 2)), y[:3])
     with pytest.raises(ShoalError, match="infinity"):
@@ -246,3 +251,41 @@ def test_bad_arrays():
         warnings.simplefilter("error")
         model.set_params(epochs=1).fit(np.zeros((4, 2)), np.zeros(4))  # constant, but no mistake
     assert model.predict(np.zeros((1, 2))).shape == (1,)
+
+
+# --- sparse matrices --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
+def test_a_sparse_matrix_is_the_array_that_it_stands_for(kind):
+    rng = np.random.default_rng(0)
+    dense = np.where(rng.random((60, 5)) < 0.3, rng.normal(size=(60, 5)), 0)
+    labels = (dense.sum(axis=1) > 0).astype(int)
+    X = getattr(scipy.sparse, f"{kind}_array")(dense)
+    options = {"hidden": 8, "epochs": 3, "valid": 0.2, "random_state": 0}
+    groups, weights = np.arange(60) // 3, np.arange(60) % 3
+    fitted = [ShoalClassifier(**options).fit(x, labels, weights, groups=groups) for x in (dense, X)]
+    expected = fitted[0].predict_proba(dense)
+    for model in fitted:
+        for x in (dense, X):
+            assert np.array_equal(model.predict_proba(x), expected)
+    own = ShoalRegressor(**options).fit(X, dense[:, 0], X_val=X, y_val=dense[:, 0])
+    assert np.array_equal(own.predict(X), own.predict(dense))
+
+
+def test_an_indicator_matrix_may_be_sparse():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = (X > 0).astype(int)
+    options = {"hidden": 4, "epochs": 2, "random_state": 0}
+    dense, sparse = (
+        ShoalClassifier(**options).fit(X, labels) for labels in (y, scipy.sparse.csr_array(y))
+    )
+    assert np.array_equal(dense.predict_proba(X), sparse.predict_proba(X))
+
+
+def test_a_sparse_matrix_too_large_for_the_memory_is_refused():
+    X = scipy.sparse.csr_array((2**20, 2**33))
+    with pytest.raises(
+        ShoalError, match=r"^X of shape .* would take 67,108,864 GiB .*TruncatedSVD"
+    ):
+        ShoalClassifier().fit(X, np.zeros(2**20))

@@ -127,6 +127,8 @@ def test_no_validation_part(rows):
 def test_errors_of_own_rows(rows):
     X, y = rows
     model = ShoalClassifier(hidden=4, epochs=1)
+    with pytest.raises(ShoalError, match=r"groups= say which rows .* X_val is given for that"):
+        ShoalClassifier().fit(X, y, groups=y, X_val=X[:4], y_val=y[:4])
     with pytest.raises(ShoalError, match="X_val and y_val must be given both"):
         model.fit(X, y, X_val=X)
     with pytest.raises(ShoalError, match=r"y_val has the label 5 in row 0 .* none of the classes"):

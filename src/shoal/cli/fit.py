@@ -24,7 +24,7 @@ from shoal.cli.options import (
     target_columns,
     to_json,
 )
-from shoal.errors import ShoalError, counted, unknown
+from shoal.errors import ShoalError, check_number, counted, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +106,7 @@ def fit(
 
     Text becomes one input per level, missing values are flagged, numbers are scaled.
     """
+    check_number("--seed", seed, least=0, most=2**32 - 1, whole=True)
     path = model_path(file, out, overwrite)
     table = _open(file, target, task, drop or [], groups, weight)
     settings = {
@@ -383,7 +384,7 @@ def _in_options(line: str, table: _Table) -> str:
     """A line of the estimator in the words of the options."""
     line = as_options(line).replace("give fit(X, y, groups=...)", "give --groups COLUMN")
     line = re.sub(r"\bsplit='(\w+)'", r"--split \1", line)
-    line = re.sub(r"\b(valid|members|epochs|preset|threads)=", r"--\1=", line)
+    line = re.sub(r"\b(valid|members|epochs|preset|threads|hidden)=", r"--\1=", line)
     line = re.sub(r"\bsample_weight\[", f"{table.weight_column}[", line)
     return line.replace("sample_weight", f"--weight={table.weight_column}")
 

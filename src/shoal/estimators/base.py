@@ -68,9 +68,9 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """Train, and keep the weights that were best on the validation part.
 
         Args:
-            X: an array (rows, features), in which NaN is a missing value; a table of pandas, polars
-                or Arrow with columns of any kind but dates; or images (rows, height, width) or
-                (rows, height, width, channels).
+            X: an array (rows, features), in which NaN is a missing value, or a sparse matrix, which
+                becomes one; a table of pandas, polars or Arrow with columns of any kind but dates;
+                or images (rows, height, width) or (rows, height, width, channels).
             y: the targets, one or several for each row.
             sample_weight: how much each row counts. A row of weight 0 is as if it were not there;
                 in a full batch one of weight 2 is as if it stood there twice, in smaller batches it
@@ -281,6 +281,11 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             groups = groups[given.kept]
         judge = self._own_validation(X_val, y_val, target)
         if judge is not None:
+            if groups is not None:
+                raise ShoalError(
+                    "groups= say which rows may be kept aside to validate by, but X_val is given "
+                    "for that; leave one of the two out"
+                )
             return given.rows, judge
         train, valid = carve(
             len(target.y),
@@ -383,6 +388,7 @@ class ShoalEstimator(Keeps, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
         return tags
 
 

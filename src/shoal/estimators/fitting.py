@@ -24,7 +24,7 @@ from shoal.engine.trainer import whole_runs
 from shoal.errors import ShoalError, check_choice, check_number, counted
 from shoal.estimators.history import FitHistory
 from shoal.estimators.inputs import rows_of
-from shoal.estimators.losses import check_custom, scaling_of
+from shoal.estimators.losses import check_counts, check_custom, scaling_of
 from shoal.estimators.model import Model, model_of
 from shoal.estimators.parameters import embedded_columns
 from shoal.estimators.preparing import fit_preparation
@@ -164,6 +164,7 @@ def dataset_of(
     scaling: tuple[Weights, Weights] | None = None
     if target.task == "regression":
         scaling = scaling_of(target.y, learn.weights, recipe.loss_for(target.task))
+        check_counts(recipe.loss_for(target.task), judge.target.y, "the validation part of y")
         if before is not None and before.target_mean is not None:
             assert before.target_scale is not None
             scaling = before.target_mean, before.target_scale

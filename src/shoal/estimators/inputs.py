@@ -1,7 +1,9 @@
 """What is given as X: an array of numbers, images, or a table of pandas, polars or Arrow.
 
 Arrays are checked by scikit-learn, as its own estimators do; a table stays as it is, and what
-happens to its columns is up to the preparation that is fitted on the training rows.
+happens to its columns is up to the preparation that is fitted on the training rows. A sparse matrix
+becomes the array that it stands for: what a network is given after scaling has no zeros to leave
+out.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -54,8 +57,11 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
         The table as one of pandas; or an array of numbers (rows, features), or of images.
 
     Raises:
-        ShoalError: no rows or features, one axis only, infinity, other features.
+        ShoalError: no rows or features, one axis only, infinity, other features, a sparse matrix
+            that does not fit into the memory as an array.
     """
+    if issparse(x):
+        x = dense_of(x, name)
     if is_table(x):
         x = as_pandas(x, name)
         with in_one_line(name):
@@ -66,11 +72,8 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
             raise ShoalError(f"{name} has 0 feature(s); give at least one column")
         return x
     axes = getattr(x, "ndim", None)
-    if axes == 1:
-        raise ShoalError(
-            f"{name} has shape {x.shape}, but must be (rows, features). Reshape your data: "
-            f"{name}.reshape(-1, 1) is a single feature, {name}.reshape(1, -1) a single row"
-        )
+    if axes is not None and axes < 2:
+        raise _flat(name, f"has shape {x.shape}")
     if axes is not None and axes > 2:
         return _read_images(estimator, x, first, name)
     try:
@@ -79,6 +82,15 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
                 estimator, x, reset=first, dtype="numeric", ensure_all_finite="allow-nan"
             )
     except ShoalError as error:
+        if found := re.match(rf"(?:{name}: )?Expected 2D array, got (1D|scalar)", str(error)):
+            raise _flat(
+                name, f"is a {'list of values' if found[1] == '1D' else 'number'}"
+            ) from error
+        if "Complex data not supported" in str(error):
+            raise ShoalError(
+                f"Complex data not supported: {name} must hold real numbers; give real and "
+                "imaginary parts as two features"
+            ) from error
         if re.search("convert string|bytes/strings", str(error)):
             raise ShoalError(
                 f"{name} holds text; give it as a table (pandas, polars or Arrow), whose columns "
@@ -86,6 +98,41 @@ def read_inputs(estimator: Any, x: Any, *, first: bool, name: str = "X") -> Any:
             ) from error
         raise
     return checked
+
+
+def _flat(name: str, what: str) -> ShoalError:
+    """The error for inputs with fewer than two axes."""
+    return ShoalError(
+        f"{name} {what}, but must be (rows, features). Reshape your data: "
+        f"{name}.reshape(-1, 1) is a single feature, {name}.reshape(1, -1) a single row"
+    )
+
+
+def dense_of(x: Any, name: str) -> NDArray[Any]:
+    """The array that a sparse matrix stands for.
+
+    Raises:
+        ShoalError: it does not fit into the memory.
+
+    >>> from scipy.sparse import csr_array
+    >>> dense_of(csr_array([[0, 2], [0, 0]]), "X").tolist()
+    [[0, 2], [0, 0]]
+    """
+    try:
+        dense: NDArray[Any] = x.toarray()
+    except MemoryError:
+        size = np.prod([float(n) for n in x.shape]) * x.dtype.itemsize / 2**30
+        raise ShoalError(
+            f"{name} of shape {x.shape} would take {size:,.0f} GiB as an array, which networks "
+            "need; take fewer columns first, by sklearn.decomposition.TruncatedSVD, say"
+        ) from None
+    return dense
+
+
+def count_of(x: Any) -> int:
+    """How many rows there are, of a sparse matrix, too."""
+    shape = getattr(x, "shape", ())
+    return int(shape[0]) if shape else len(x)
 
 
 def _read_images(estimator: Any, x: Any, first: bool, name: str) -> NDArray[Any]:
@@ -133,8 +180,9 @@ def check_lengths(x: Any, others: dict[str, Any], name: str = "X") -> None:
         ...
     shoal.errors.ShoalError: X has 3 rows and y 2; give one value for each row
     """
+    rows = count_of(x)
     for other, values in others.items():
-        if values is not None and len(values) != len(x):
+        if values is not None and len(values) != rows:
             raise ShoalError(
-                f"{name} has {len(x)} rows and {other} {len(values)}; give one value for each row"
+                f"{name} has {rows} rows and {other} {len(values)}; give one value for each row"
             )

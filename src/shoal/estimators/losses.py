@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Dataset
-from shoal.errors import ShoalError, check_number
+from shoal.errors import ShoalError, check_number, unknown
 from shoal.nn import Loss, check_loss
 from shoal.nn.losses import LOSSES, BinaryCrossEntropy, CustomLoss, Poisson, SoftmaxCrossEntropy
 
@@ -26,7 +26,7 @@ def loss_of(settled: Mapping[str, Any], task: str) -> Loss | str:
         task: "classification", "multilabel" or "regression".
 
     Raises:
-        ShoalError: none, or label smoothing with a loss that has none.
+        ShoalError: none that is known, or label smoothing with a loss that has none.
 
     >>> loss_of({"loss": "auto", "label_smoothing": 0.1}, "classification")
     SoftmaxCrossEntropy(targets='labels', smoothing=0.1)
@@ -43,6 +43,9 @@ def loss_of(settled: Mapping[str, Any], task: str) -> Loss | str:
         loss = CustomLoss(*loss)
     if not isinstance(loss, str | Loss):
         raise ShoalError(f"loss={loss!r} must be 'auto', one of {', '.join(LOSSES)}, or a Loss")
+    if isinstance(loss, str) and loss != "auto" and loss not in LOSSES:
+        fitting = [name for name, kind in LOSSES.items() if task in kind.tasks]
+        raise unknown("loss", loss, ["auto", *fitting])
     check_number("label_smoothing", smoothing, least=0, below=1)
     if not smoothing:
         return loss
@@ -78,6 +81,23 @@ def check_custom(loss: Loss, data: Dataset) -> None:
         )
 
 
+def check_counts(loss: Loss, y: NDArray[np.float64], name: str = "y") -> None:
+    """Require that targets are such as the loss is for: none is negative for Poisson.
+
+    Raises:
+        ShoalError: a negative one.
+
+    >>> check_counts(Poisson(), np.array([[3.0], [-1.0]]))
+    Traceback (most recent call last):
+        ...
+    shoal.errors.ShoalError: loss='poisson' needs targets >= 0, but y has -1; take another loss
+    """
+    if isinstance(loss, Poisson) and len(y) and (y < 0).any():
+        raise ShoalError(
+            f"loss='poisson' needs targets >= 0, but {name} has {y.min():g}; take another loss"
+        )
+
+
 def scaling_of(
     y: NDArray[np.float64], weights: NDArray[np.float64] | None, loss: Loss
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -105,10 +125,7 @@ def scaling_of(
             "it in another unit"
         )
     if isinstance(loss, Poisson):
-        if (y < 0).any():
-            raise ShoalError(
-                f"loss='poisson' needs targets >= 0, but y has {y.min():g}; take another loss"
-            )
+        check_counts(loss, y)
         return np.zeros(outputs), np.where(mean > 0, mean, 1.0)
     # what is left of a constant by rounding is no spread
     constant = (y == y[0]).all(axis=0)

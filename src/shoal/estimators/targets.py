@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
@@ -202,13 +203,15 @@ def names_of(y: Any) -> tuple[str, ...]:
 
 
 def as_array(y: Any, name: str = "y") -> NDArray[Any]:
-    """Whatever holds targets as an array.
+    """Whatever holds targets as an array, a sparse indicator matrix too.
 
     Raises:
         ShoalError: nothing was given, or rows of different length.
     """
     if y is None:
         raise ShoalError(f"fit requires {name} to be passed, but the target {name} is None")
+    if issparse(y):
+        return np.asarray(y.toarray())
     try:
         array = np.asarray(y)
         return array.astype(object) if array.dtype.kind == "T" else array

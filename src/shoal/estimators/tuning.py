@@ -13,6 +13,7 @@ from shoal.distributions import choice, int_range, log_uniform, repeat, uniform
 from shoal.engine import Recipe
 from shoal.errors import ShoalError, check_number
 from shoal.estimators.fitting import dataset_of
+from shoal.estimators.inputs import count_of
 from shoal.estimators.losses import loss_of
 from shoal.estimators.parameters import SAID, refuse_said
 from shoal.estimators.presets import AUTO, is_auto, settle, share_of_valid
@@ -74,7 +75,7 @@ def tune(
     probe = kind(**settings)
     entropy, seeds = probe._seeds()
     if is_auto(probe.valid) and given["X_val"] is None:
-        probe.valid = share_of_valid(AUTO, len(x)) or 0.2  # a few rows are better than none
+        probe.valid = share_of_valid(AUTO, count_of(x)) or 0.2  # a few rows are better than none
     if isinstance(probe.random_state, np.random.RandomState) or probe.random_state is None:
         probe.random_state = entropy  # the last fit must have the split of the search
         entropy, seeds = probe._seeds()
