@@ -75,6 +75,52 @@ def batch_rows(
     return epoch_rows(seed, n, epoch)[place * batch_size : (place + 1) * batch_size]
 
 
+def starts_of_steps(
+    n: int, batch_size: int, first: int, last: int, replacement: bool = False
+) -> NDArray[np.int64]:
+    """Where each of the steps first, …, last - 1 begins in `rows_of_steps`, and where they end.
+
+    Returns:
+        int64, `(last - first + 1,)`, from 0; the same for every seed.
+
+    >>> starts_of_steps(5, 3, 1, 5).tolist()  # 2 rows end the first epoch, then come 3, 2 and 3
+    [0, 2, 5, 7, 10]
+    """
+    _check(n, batch_size)
+    steps = np.arange(first, last + 1)
+    if replacement:
+        return (steps - first) * batch_size
+    epoch, place = np.divmod(steps, -(-n // batch_size))
+    starts: NDArray[np.int64] = epoch * n + place * batch_size
+    return starts - starts[0]
+
+
+def rows_of_steps(
+    seed: int, n: int, batch_size: int, first: int, last: int, replacement: bool = False
+) -> NDArray[np.int64]:
+    """The rows of the steps first, …, last - 1, one after another: those of `batch_rows`.
+
+    Within one epoch this is a piece of its permutation, which is not copied.
+
+    Returns:
+        Row indices, int64, `(starts_of_steps(…)[-1],)`; not to be written to.
+
+    >>> both = [batch_rows(0, 5, 3, step) for step in (1, 2)]
+    >>> bool((rows_of_steps(0, 5, 3, 1, 3) == np.concatenate(both)).all())
+    True
+    """
+    if replacement:
+        drawn = [batch_rows(seed, n, batch_size, step, True) for step in range(first, last)]
+        return np.concatenate(drawn)
+    _check(n, batch_size)
+    steps = -(-n // batch_size)
+    (epoch, place), end = divmod(first, steps), -(-last // steps)
+    epochs = [epoch_rows(seed, n, each) for each in range(epoch, end)]
+    rows = epochs[0] if len(epochs) == 1 else np.concatenate(epochs)
+    begin = place * batch_size
+    return rows[begin : begin + int(starts_of_steps(n, batch_size, first, last)[-1])]
+
+
 def epoch_rows(seed: int, n: int, epoch: int) -> NDArray[np.int64]:
     """All rows in the order of one epoch, int64 `(n,)`, read-only; the latest epochs are cached.
 

@@ -90,13 +90,14 @@ class Layer:
             rule: "he", "xavier", "lecun", "zeros", a standard deviation, or `Equal(value)`.
         """
         values: dict[str, Array] = {}
-        source = generator(key[0], "weights", key[1])
+        source = None  # made where it is needed: most layers draw nothing
         for name, p in self.parameters(in_shape).items():
             if p.fans is None:
                 values[name] = np.full(p.shape, p.start, np.float32)
             elif isinstance(rule, Equal):
                 values[name] = np.full(p.shape, rule.value, np.float32)
             else:
+                source = source or generator(key[0], "weights", key[1])
                 draws = source.standard_normal(p.shape, np.float32)
                 values[name] = draws * np.float32(standard_deviation(rule, *p.fans))
         return values

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.data.batching import batch_rows
+from shoal.data.batching import rows_of_steps, starts_of_steps
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inputs import at_once, inputs_of
 from shoal.engine.compiled.library import Library, library
@@ -18,8 +18,8 @@ from shoal.engine.compiled.product import SCRATCH
 from shoal.engine.compiled.rules import NUMBERS
 from shoal.engine.task import Rows, Steps, Task
 
-BATCHED = 2**21
-"""Rows of data that are listed ahead at most, for all seeds together."""
+BATCHED = 2**18
+"""Rows of data that are listed ahead at most, for all seeds together: 2 MiB."""
 
 
 class Compiled:
@@ -70,34 +70,42 @@ class Compiled:
             np.full((len(live), count), np.nan, np.float32),
             np.full(len(live), -1),
         )
-        going = np.arange(len(live))
-        seeds = len(np.unique(self.task.numbers.seeds[live]))
+        # a member's state stays near a core as long as it trains, so members come group by group;
+        # steps are cut only where one seed has too many for itself
         listed = at_once(self.data.train, BATCHED)
-        stride = max(1, listed // (seeds * self.task.program.batch_size))
-        for start in range(first, last, stride):
-            end = min(last, start + stride)
-            piece = self._piece(live[going], start, end)
-            done.loss[going, start - first : end - first] = piece.loss
-            done.gradient_norm[going, start - first : end - first] = piece.gradient_norm
-            done.diverged[going] = piece.diverged
-            going = going[piece.diverged < 0]
-            if not len(going):
-                break
+        stride = max(1, listed // self.task.program.batch_size)
+        for going in self._groups(live, count * self.task.program.batch_size, listed):
+            for start in range(first, last, stride):
+                end = min(last, start + stride)
+                piece = self._piece(live[going], start, end)
+                columns = slice(start - first, end - first)
+                done.loss[going, columns] = piece.loss
+                done.gradient_norm[going, columns] = piece.gradient_norm
+                done.diverged[going] = piece.diverged
+                going = going[piece.diverged < 0]
+                if not len(going):
+                    break
         return done
+
+    def _groups(
+        self, live: NDArray[np.int64], rows: int, listed: int
+    ) -> list[NDArray[np.int64]]:
+        """Which of some members train one after another: as many seeds as may be listed at once."""
+        seeds, order = np.unique(self.seeds[live], return_inverse=True)
+        share = max(1, listed // rows)
+        if len(seeds) <= share:
+            return [np.arange(len(live))]
+        return [np.flatnonzero(order // share == k) for k in range(-(-len(seeds) // share))]
 
     def _piece(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
         task, program, home = self.task, self.task.program, self.home
         numbers, part = task.numbers, self.data.train
-        seeds, order = np.unique(numbers.seeds[live], return_inverse=True)
-        listed = [
-            [
-                batch_rows(int(seed), len(part), program.batch_size, step, task.replacement)
-                for step in range(first, last)
-            ]
-            for seed in seeds
-        ]
-        starts = np.cumsum([0, *(len(rows) for rows in listed[0])])
-        batches = np.stack([np.concatenate(rows) for rows in listed])
+        seeds, order = np.unique(self.seeds[live], return_inverse=True)
+        steps = (len(part), program.batch_size, first, last, task.replacement)
+        starts = starts_of_steps(*steps)
+        batches = np.empty((len(seeds), starts[-1]), np.int64)
+        for rows, seed in zip(batches, seeds.tolist(), strict=True):
+            rows[...] = rows_of_steps(seed, *steps)
         inputs = inputs_of(part, batches)
         slots = [home.slots[name] for name in program.rule.slots]
         while len(slots) < 2:
