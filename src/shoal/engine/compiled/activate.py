@@ -10,9 +10,16 @@ import numpy as np
 from shoal.engine.compiled.arithmetic import sigmoid, tanh
 from shoal.engine.compiled.inner import elementwise, inner
 from shoal.engine.compiled.memory import floats
+from shoal.engine.compiled.straight import (
+    LEAKY_RELU,
+    NONE,
+    RELU,
+    activate_straight,
+    descend_straight,
+)
 
-NONE, RELU, LEAKY_RELU, SIGMOID, TANH, GELU = range(6)
-"""What an operation's `act` may be."""
+SIGMOID, TANH, GELU = range(3, 6)
+"""What an operation's `act` may be, besides those of `straight`."""
 
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 _INNER, _CUBIC = np.float32(math.sqrt(2 / math.pi)), np.float32(0.044715)
@@ -27,6 +34,9 @@ def activate(
 
     GELU's derivative goes into `saved`; the others follow from y.
     """
+    if kind <= LEAKY_RELU and rows > 1:
+        activate_straight(kind, slope, bias, y, n, rows, step)
+        return
     for i in range(rows):
         shift = 4 * i * step
         _activate(kind, slope, floats(bias, n), floats(y + shift, n), floats(saved + shift, n))
@@ -66,6 +76,9 @@ def descend(
     kind: int, slope: float, y: int, saved: int, d: int, bias: int, n: int, rows: int, step: int
 ) -> None:
     """d ← f' d, and bias ← bias + Σ d over the rows; arguments as for `activate`."""
+    if kind <= LEAKY_RELU and rows > 1:
+        descend_straight(kind, slope, y, d, bias, n, rows, step)
+        return
     for i in range(rows):
         shift = 4 * i * step
         _descend(

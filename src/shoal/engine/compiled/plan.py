@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.activate import GELU as GELU_
-from shoal.engine.compiled.activate import LEAKY_RELU, NONE, RELU, SIGMOID, TANH
+from shoal.engine.compiled.activate import SIGMOID, TANH
 from shoal.engine.compiled.losses import (
     ABSOLUTE,
     BINARY,
@@ -23,6 +23,7 @@ from shoal.engine.compiled.losses import (
     SQUARED,
 )  # fmt: skip
 from shoal.engine.compiled.rules import RULES
+from shoal.engine.compiled.straight import LEAKY_RELU, NONE, RELU
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Program
 from shoal.nn import (
