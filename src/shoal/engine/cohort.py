@@ -80,6 +80,7 @@ class Cohort:
         step: steps done.
         total: steps to do.
         steps_per_epoch: steps in which every training row is seen once.
+        work: multiplications with addition of one member in one step, forward.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Cohort:
         self.copies: list[Copy] = []
         self.layout = layout_of(program.network, program.in_shape)
         self.steps_per_epoch = steps_per_epoch(rows, program.batch_size)
+        self.work = program.batch_size * program.network.multiply_adds(program.in_shape)
         self.total = steps if steps is not None else (epochs or 0) * self.steps_per_epoch
         self.step = 0
         stride = evaluate_every * self.steps_per_epoch

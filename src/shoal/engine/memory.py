@@ -23,6 +23,9 @@ CHUNK_BYTES = 2**26
 """State of a chunk at most, where one member does not have more."""
 SHARES = 4
 """Of a worker in a round: small enough that no worker waits long for another."""
+WORTH = 2**24
+"""Multiplications with addition that a chunk should have in an epoch, some milliseconds: below, a
+worker spends its time with what stands around them."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def memory_of(
 def chunk_of(cohort: Cohort, workers: int) -> int:
     """Members that a worker trains at a time, where nobody says."""
     if cohort.engine == "compiled":  # one after another, so only the workers' shares matter
-        share = -(-len(cohort.live) // (SHARES * workers))
+        live, epoch = len(cohort.live), cohort.work * cohort.steps_per_epoch
+        share = max(-(-live // (SHARES * workers)), min(-(-live // workers), -(-WORTH // epoch)))
         return max(1, min(share, CHUNK_BYTES // max(1, _row_bytes(cohort))))
     return chunk_size(4 * (cohort.layout.size + _activations(cohort)))
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 1.0
+FIRST_ROUND = 2**27
+"""Multiplications with addition in the first round, forward: a small part of a second."""
 STATE = "state.safetensors"
 FORMAT = 4
 _log = logging.getLogger("shoal")
@@ -431,7 +433,7 @@ class Trainer:
         try:
             with interrupts(self.stop) as seen, self._workers() as workers:
                 self._tell("on_start")
-                stride = 1.0
+                stride = self._first_stride()
                 while not (self._reached(ends) or self._stopping):
                     started = time.monotonic()
                     targets = zip(self._targets(stride), ends, strict=True)
@@ -530,6 +532,12 @@ class Trainer:
             yield workers
         finally:
             workers.close()
+
+    def _first_stride(self) -> float:
+        """How far the first round goes, in steps of the cohort that has the most to do."""
+        most = self.total_steps
+        work = sum(len(c.live) * c.work * c.total / most for c in self._cohorts)
+        return min(max(1.0, FIRST_ROUND / max(work, 1)), float(most))
 
     def _targets(self, stride: float) -> list[int]:
         """How far each cohort goes in the next round; all reach their end together."""

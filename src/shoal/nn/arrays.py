@@ -19,6 +19,29 @@ Shape: TypeAlias = tuple[int, ...]
 Cache: TypeAlias = tuple[Any, ...]
 
 
+FEW = 16
+"""Columns up to which `largest` goes column by column."""
+
+
+def largest(x: Array) -> Array:
+    """The largest number of each row, (…, 1).
+
+    NumPy's own takes row by row, and for rows of a few numbers most of its time to begin with each:
+    column by column it takes a tenth of that, or less.
+
+    >>> import numpy as np
+    >>> largest(np.array([[1.0, 3.0, 2.0]]))
+    array([[3.]])
+    """
+    xp, columns = namespace(x), x.shape[-1]
+    if not 0 < columns <= FEW:
+        return xp.max(x, axis=-1, keepdims=True)
+    most = x[..., 0]
+    for j in range(1, columns):
+        most = xp.maximum(most, x[..., j])
+    return most[..., None]
+
+
 def namespace(x: Array) -> Any:
     """The functions that fit `x`: NumPy's for a NumPy array, and so on."""
     return array_namespace(x)

@@ -99,6 +99,12 @@ class Network:
         shapes = self.shapes(in_shape)
         return [layer.parameters(shape) for layer, shape in zip(self.layers, shapes, strict=False)]
 
+    def multiply_adds(self, in_shape: Shape) -> int:
+        """Multiplications with addition that one row costs forward."""
+        shapes = self.shapes(in_shape)
+        works = (layer.multiply_adds(s) for layer, s in zip(self.layers, shapes, strict=False))
+        return sum(works)
+
     def init_rules(self, rule: Init = "auto") -> list[Init]:
         """The initialisation of each layer; "auto" suits the activation that follows it.
 

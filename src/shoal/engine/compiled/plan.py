@@ -311,10 +311,7 @@ class _Planner:
 
 def _work(program: Program) -> int:
     """Floating-point operations of a step, nearly."""
-    network = program.network
-    shapes = network.shapes(program.in_shape)
-    works = (layer.multiply_adds(s) for layer, s in zip(network.layers, shapes, strict=False))
-    return 6 * program.batch_size * sum(works)
+    return 6 * program.batch_size * program.network.multiply_adds(program.in_shape)
 
 
 def _table(lines: list[dict[int, Any]], columns: int, kind: Any) -> NDArray[Any]:

@@ -61,10 +61,14 @@ class Compiled:
             np.ascontiguousarray(each, np.float64)
             for each in (numbers.clip_norm, numbers.weight_decay)
         )
+        self.fixed = self._fixed()
 
     def steps(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
         """Let some members take the steps first, …, last - 1."""
-        count = last - first
+        count, rows = last - first, (last - first) * self.task.program.batch_size
+        listed = at_once(self.data.train, BATCHED)
+        if len(live) * rows <= listed:
+            return self._piece(live, first, last)
         done = Steps(
             np.full((len(live), count), np.nan, np.float32),
             np.full((len(live), count), np.nan, np.float32),
@@ -72,9 +76,8 @@ class Compiled:
         )
         # a member's state stays near a core as long as it trains, so members come group by group;
         # steps are cut only where one seed has too many for itself
-        listed = at_once(self.data.train, BATCHED)
         stride = max(1, listed // self.task.program.batch_size)
-        for going in self._groups(live, count * self.task.program.batch_size, listed):
+        for going in self._groups(live, max(1, listed // rows)):
             for start in range(first, last, stride):
                 end = min(last, start + stride)
                 piece = self._piece(live[going], start, end)
@@ -87,29 +90,20 @@ class Compiled:
                     break
         return done
 
-    def _groups(
-        self, live: NDArray[np.int64], rows: int, listed: int
-    ) -> list[NDArray[np.int64]]:
-        """Which of some members train one after another: as many seeds as may be listed at once."""
+    def _groups(self, live: NDArray[np.int64], share: int) -> list[NDArray[np.int64]]:
+        """Which of some members train one after another: those of so many seeds at a time."""
         seeds, order = np.unique(self.seeds[live], return_inverse=True)
-        share = max(1, listed // rows)
-        if len(seeds) <= share:
-            return [np.arange(len(live))]
         return [np.flatnonzero(order // share == k) for k in range(-(-len(seeds) // share))]
 
     def _piece(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
-        task, program, home = self.task, self.task.program, self.home
-        numbers, part = task.numbers, self.data.train
+        task, numbers, part = self.task, self.task.numbers, self.data.train
         seeds, order = np.unique(self.seeds[live], return_inverse=True)
-        steps = (len(part), program.batch_size, first, last, task.replacement)
+        steps = (len(part), task.program.batch_size, first, last, task.replacement)
         starts = starts_of_steps(*steps)
         batches = np.empty((len(seeds), starts[-1]), np.int64)
         for rows, seed in zip(batches, seeds.tolist(), strict=True):
             rows[...] = rows_of_steps(seed, *steps)
         inputs = inputs_of(part, batches)
-        slots = [home.slots[name] for name in program.rule.slots]
-        while len(slots) < 2:
-            slots.append(np.zeros((len(home.theta), 0), np.float32))
         done = Steps(
             np.full((len(live), last - first), np.nan, np.float32),
             np.full((len(live), last - first), np.nan, np.float32),
@@ -133,8 +127,6 @@ class Compiled:
         job[t.PIXELS] = 0 if inputs.top is None else _address(inputs.top)
         job[t.ROWS_WEIGHTS] = 0 if part.weights is None else _address(part.weights)
         job[t.FIRST_STEP], job[t.STEPS] = first, last - first
-        job[t.SLOTS], job[t.MORE_SLOTS] = (_address(slot) for slot in slots)
-        job[t.SLOTS_SIZE], job[t.MORE_SLOTS_SIZE] = (slot.shape[1] for slot in slots)
         job[t.FOUND], job[t.FOUND_NORMS] = _address(done.loss), _address(done.gradient_norm)
         job[t.DIVERGED] = _address(done.diverged)
         self._on_threads(self.library.train, job)
@@ -151,23 +143,32 @@ class Compiled:
         return out
 
     def _job(self, live: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What is the same in every piece of work of some members."""
+        self._live, job = np.ascontiguousarray(live, np.int64), self.fixed.copy()
+        job[t.LIVE], job[t.MEMBERS] = _address(self._live), len(live)
+        return job
+
+    def _fixed(self) -> NDArray[np.int64]:
         """What is the same in every piece of work."""
         job, home, program = np.zeros(t.JOB, np.int64), self.home, self.task.program
         job[t.LABELLED], job[t.LOSS], job[t.RULE] = (
             self.plan.labelled, self.plan.loss, self.plan.rule
         )  # fmt: skip
         job[t.CLIPS], job[t.DECOUPLED] = program.clips, program.rule.decoupled_decay
-        self._live = np.ascontiguousarray(live, np.int64)
-        job[t.LIVE], job[t.MEMBERS], job[t.ALL] = _address(self._live), len(live), len(home.theta)
-        job[t.PARAMETERS], job[t.RUNNING] = _address(home.theta), _address(home.running)
-        job[t.RUNNING_SIZE] = home.running.shape[1]
+        job[t.ALL], job[t.RUNNING_SIZE] = len(home.theta), home.running.shape[1]
+        job[t.DROPOUTS] = self.rates.shape[1]
         for name, array in (
+            (t.PARAMETERS, home.theta), (t.RUNNING, home.running),
             (t.SEEDS, self.seeds), (t.RATES, self.rates), (t.RULE_NUMBERS, self.rule_numbers),
             (t.CLIP, self.clip), (t.DECAY, self.decay), (t.HOME, self.work),
             (t.LABELS, self.labels),
         ):  # fmt: skip
             job[name] = _address(array)
-        job[t.DROPOUTS] = self.rates.shape[1]
+        slots = [home.slots[name] for name in program.rule.slots]
+        for at, size, slot in zip(
+            (t.SLOTS, t.MORE_SLOTS), (t.SLOTS_SIZE, t.MORE_SLOTS_SIZE), slots, strict=False
+        ):
+            job[at], job[size] = _address(slot), slot.shape[1]
         return job
 
     def _on_threads(self, work: Callable[..., None], job: NDArray[np.int64]) -> None:

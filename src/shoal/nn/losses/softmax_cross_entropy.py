@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from shoal.errors import check_choice, check_number
-from shoal.nn.arrays import Array, Cache, namespace
+from shoal.nn.arrays import Array, Cache, largest, namespace
 from shoal.nn.losses.loss import Loss, check_shape
 
 
@@ -53,7 +53,7 @@ class SoftmaxCrossEntropy(Loss):
         labels = self.targets == "labels"
         shape = outputs.shape[:-1] if labels else outputs.shape
         check_shape(self, "targets", targets, shape, axes=1 if labels else 2)
-        z = outputs - xp.max(outputs, axis=-1, keepdims=True)
+        z = outputs - largest(outputs)
         e = xp.exp(z)
         total = xp.sum(e, axis=-1, keepdims=True)
         if labels and not self.smoothing:
@@ -74,7 +74,7 @@ class SoftmaxCrossEntropy(Loss):
     def predict(self, outputs: Array) -> Array:
         """Probabilities of the classes: softmax(z)."""
         xp = namespace(outputs)
-        e = xp.exp(outputs - xp.max(outputs, axis=-1, keepdims=True))
+        e = xp.exp(outputs - largest(outputs))
         return e / xp.sum(e, axis=-1, keepdims=True)
 
     def _smooth(self, targets: Array, like: Array) -> Array:
