@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shoal import ShoalError
 from shoal.data import batch_rows, epoch_rows, steps_per_epoch
-from shoal.data.batching import _shuffler
+from shoal.data.batching import _shuffler, rows_of_steps, starts_of_steps
 
 sizes = st.integers(1, 200).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
 seeds = st.integers(0, 2**32)
@@ -38,6 +38,33 @@ def test_rows_are_a_function_of_seed_and_step(size, seed, step, replacement):
     assert once.dtype == np.int64
     assert once.min() >= 0
     assert once.max() < n
+
+
+@given(
+    size=sizes,
+    seed=seeds,
+    first=st.integers(0, 300),
+    count=st.integers(0, 40),
+    replacement=st.booleans(),
+)
+@settings(deadline=None)
+def test_rows_of_many_steps_are_those_of_each(size, seed, first, count, replacement):
+    steps = (*size, first, first + count, replacement)
+    starts = starts_of_steps(*steps)
+    assert starts.shape == (count + 1,)
+    if not count:
+        assert starts.tolist() == [0]
+        return
+    rows = rows_of_steps(seed, *steps)
+    assert rows.dtype == np.int64
+    for i, step in enumerate(range(first, first + count)):
+        one = batch_rows(seed, *size, step, replacement)
+        np.testing.assert_array_equal(rows[starts[i] : starts[i + 1]], one)
+    assert len(rows) == starts[-1]
+
+
+def test_rows_of_steps_within_an_epoch_are_not_copied():
+    assert np.shares_memory(rows_of_steps(0, 100, 7, 15, 30), epoch_rows(0, 100, 1))
 
 
 def test_epochs_and_seeds_differ():

@@ -163,6 +163,23 @@ def test_on_round_is_told_at_least_once_and_rounds_grow(data, monkeypatch):
     assert len(grown) < 50
 
 
+def chunks_of(recipe, data, monkeypatch, **settings):
+    """How many members each task has, of a run of one epoch."""
+    from shoal.engine import executor
+
+    sizes, run = [], executor.train
+    monkeypatch.setattr(executor, "train", lambda t: sizes.append(len(t.rows.theta)) or run(t))
+    Trainer(recipe, data, epochs=1, threads=2, **settings).run()
+    return sizes
+
+
+def test_members_with_little_to_do_share_a_chunk_the_others_are_spread(data, monkeypatch):
+    tiny, large = Recipe(mlp([4]), Adam(), batch_size=8), Recipe(mlp([4000, 1000]), Adam())
+    large = large.replace({"batch_size": 8})
+    assert chunks_of(tiny, data, monkeypatch, seeds=6, engine="compiled") == [3, 3]
+    assert set(chunks_of(large, data, monkeypatch, seeds=4, engine="compiled")) == {1}
+
+
 def test_step_and_epoch_tell_callbacks_too(data):
     class Both(StepDiary, EpochDiary):
         pass

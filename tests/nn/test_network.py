@@ -23,6 +23,7 @@ from shoal.nn import (
     as_mlp,
     mlp,
 )
+from shoal.nn.arrays import FEW, largest
 
 mlps = st.builds(
     mlp,
@@ -283,3 +284,17 @@ def test_the_first_rows_of_a_larger_batch_get_the_same_noise():
 
 def test_networks_without_dropout_need_no_noise():
     assert mlp([7]).bind((5,), 3).noise(0, 0, 4, (5,)) == [None] * 4
+
+
+def test_multiply_adds_of_a_row_are_the_sizes_of_its_products():
+    network = mlp([7, 5], batch_norm=True).bind((3,), 2)
+    assert network.multiply_adds((3,)) == 3 * 7 + 7 * 5 + 5 * 2
+    image = Network((Conv2D(4, 3), ReLU(), Flatten(), Affine())).bind((6, 6), 2)
+    assert image.multiply_adds((6, 6)) == 4 * 4 * 4 * 9 + 4 * 4 * 4 * 2
+
+
+@pytest.mark.parametrize("columns", [1, 2, FEW, FEW + 1])
+def test_the_largest_of_each_row_however_many_columns(columns):
+    x = np.random.default_rng(columns).standard_normal((2, 5, columns)).astype(np.float32)
+    x[0, 1, 0], x[1, 2, -1] = np.nan, np.inf
+    np.testing.assert_array_equal(largest(x), x.max(axis=-1, keepdims=True))

@@ -89,10 +89,12 @@ def starts_of_steps(
     _check(n, batch_size)
     steps = np.arange(first, last + 1)
     if replacement:
-        return (steps - first) * batch_size
-    epoch, place = np.divmod(steps, -(-n // batch_size))
-    starts: NDArray[np.int64] = epoch * n + place * batch_size
-    return starts - starts[0]
+        starts: NDArray[np.int64] = steps * batch_size
+    else:
+        epoch, place = np.divmod(steps, -(-n // batch_size))
+        starts = epoch * n + place * batch_size
+    starts -= starts[0]
+    return starts
 
 
 def rows_of_steps(

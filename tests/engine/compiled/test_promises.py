@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shoal import SGD, Adam, Momentum, Recipe, ShoalError, Trainer, convnet, mlp
-from shoal.engine.compiled import plan
+from shoal.engine.compiled import plan, stepper
 from shoal.engine.member import program_of
 
 WIDE = Recipe(mlp([260, 200], batch_norm=True, dropout=0.2), Momentum(lr=0.02), batch_size=128)
@@ -35,6 +35,21 @@ def test_threads_that_share_one_network_change_no_bit(data_of, bits, recipe, thr
     )
     assert bits(shared) == bits(alone)
     plan.plan_of.cache_clear()
+
+
+@pytest.mark.parametrize("most", [1, 70, 500])
+@pytest.mark.parametrize("sampling", ["epochs", "replacement"])
+def test_how_many_rows_are_listed_at_once_changes_no_bit(
+    data, all_bits, most, sampling, monkeypatch
+):
+    recipes = {
+        "good": Recipe(mlp([8], dropout=0.2), Adam(lr=0.02), batch_size=8),
+        "bad": Recipe(mlp([8], dropout=0.2), Adam(lr=1e30), batch_size=8),
+    }
+    chosen = {"seeds": 3, "sampling": sampling, "engine": "compiled", "threads": 1}
+    at_once = Trainer(recipes, data, epochs=6, **chosen).run()
+    monkeypatch.setattr(stepper, "BATCHED", most)
+    assert all_bits(Trainer(recipes, data, epochs=6, **chosen).run()) == all_bits(at_once)
 
 
 def test_a_network_that_diverges_disturbs_nobody_and_stops_where_the_reference_does(data, bits):

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from shoal import Adam, Recipe, Trainer, convnet, mlp
+from shoal.data.batching import rows_of_steps
 from shoal.engine.chunk import train
+from shoal.engine.compiled import stepper
 from shoal.engine.compiled.library import library
 from shoal.engine.compiled.plan import plan_of
 from shoal.engine.compiled.tables import WORK
@@ -22,12 +24,12 @@ RECIPES = {
 }
 
 
-def task(recipe, data, steps):
-    """A whole run of one member as one task, one step an epoch, without evaluations."""
+def task(recipe, data, steps, seeds=1):
+    """A whole run of some members as one task, without evaluations."""
     chosen = {"evaluate_parts": (), "evaluate_every": steps, "engine": "compiled"}
-    trainer = Trainer(recipe, data, steps=steps, **chosen)
+    trainer = Trainer(recipe, data, steps=steps, seeds=seeds, **chosen)
     (cohort,) = trainer._cohorts
-    return cohort.task(np.array([0]), steps, SameProcess(data), {}, False)
+    return cohort.task(np.arange(seeds), steps, SameProcess(data), {}, False)
 
 
 def calls(work) -> int:
@@ -47,12 +49,38 @@ def calls(work) -> int:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_step_calls_no_python_but_for_its_list_of_rows(data_of, name):
+def test_no_step_calls_python_and_an_epoch_only_asks_for_its_rows(data_of, name):
     data = data_of("images")
-    few, many = (task(RECIPES[name], data, steps) for steps in (50, 450))
+    recipe = RECIPES[name].replace({"batch_size": 3})  # 11 steps an epoch
+    few, many = (task(recipe, data, steps) for steps in (55, 550))
     train(few)
     train(many)  # permutations are at hand from now on
-    assert calls(lambda: train(many)) - calls(lambda: train(few)) <= 12 * 400
+    assert calls(lambda: train(many)) - calls(lambda: train(few)) <= 5 * 45
+
+
+def test_no_member_calls_python_but_for_its_rows(data_of):
+    data = data_of("images")
+    recipe = RECIPES["perceptron"].replace({"batch_size": 3})
+    few, many = (task(recipe, data, 110, seeds) for seeds in (4, 24))
+    train(few)
+    train(many)
+    assert calls(lambda: train(many)) - calls(lambda: train(few)) <= 20 * (10 * 5 + 30)
+
+
+def test_rows_are_listed_once_for_all_members_of_a_seed(data, monkeypatch):
+    asked = []
+
+    def note(seed, *steps):
+        asked.append(seed)
+        return rows_of_steps(seed, *steps)
+
+    monkeypatch.setattr(stepper, "rows_of_steps", note)
+    recipes = {str(lr): Recipe(mlp([4]), Adam(lr=lr), batch_size=8) for lr in (0.01, 0.02, 0.03)}
+    Trainer(
+        recipes, data, steps=60, seeds=2, engine="compiled", chunk=6, threads=1,
+        evaluate_parts=(), evaluate_every=60,
+    ).run()  # fmt: skip
+    assert sorted(asked) == [0, 1]  # one round, one chunk, one span
 
 
 @pytest.mark.parametrize("name", RECIPES)
