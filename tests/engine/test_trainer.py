@@ -25,8 +25,10 @@ from shoal import (
     Callback,
     Cosine,
     Dataset,
+    Equal,
     Member,
     Momentum,
+    Network,
     Progress,
     Recipe,
     ShoalError,
@@ -156,11 +158,46 @@ def test_on_round_is_told_at_least_once_and_rounds_grow(data, monkeypatch):
         return [step for event, step in diary.events if event == "round"]
 
     assert rounds() == [200]  # so little is done at once
-    monkeypatch.setattr("shoal.engine.trainer.FIRST_ROUND", 1)
+    monkeypatch.setattr("shoal.engine.trainer.FIRST_ROUND", {"compiled": 1, "reference": 1})
     grown = rounds()
     assert grown[0] == 1
     assert grown[-1] == 200
     assert len(grown) < 50
+
+
+def test_a_run_that_goes_on_need_not_begin_with_small_rounds(data, monkeypatch):
+    monkeypatch.setattr("shoal.engine.trainer.FIRST_ROUND", {"compiled": 1, "reference": 1})
+    diary = RoundDiary()
+    trainer = Trainer(PLAIN, data, steps=400, callbacks=[diary]).run(until=200)
+    before = len(diary.events)
+    trainer.run()
+    first = next(step for event, step in diary.events[before:] if event == "round")
+    assert first > 201
+
+
+def test_members_of_one_seed_and_init_are_drawn_once(data, monkeypatch):
+    drawn, init = [], Network.init
+
+    def note(network, seed, in_shape, rule):
+        drawn.append((seed, rule))
+        return init(network, seed, in_shape, rule)
+
+    monkeypatch.setattr(Network, "init", note)
+    network = mlp([4], batch_norm=True)
+    recipes = [
+        Recipe(network, Adam(lr=lr), init=init, batch_size=8)
+        for lr in (0.1, 0.2)
+        for init in ("he", 0.5, Equal(0.1))
+    ]
+    members = [Member(recipe, seed) for recipe in recipes for seed in (3, 4)]
+    rows = Trainer(members, data, steps=1).rows
+    assert sorted(map(str, drawn)) == sorted(
+        str((seed, init)) for seed in (3, 4) for init in ("he", 0.5, Equal(0.1))
+    )
+    for i, member in enumerate(members):
+        alone = Trainer([member], data, steps=1).rows
+        np.testing.assert_array_equal(rows.theta[i], alone.theta[0])
+        np.testing.assert_array_equal(rows.running[i], alone.running[0])
 
 
 def chunks_of(recipe, data, monkeypatch, **settings):

@@ -17,6 +17,7 @@ from shoal.engine.member import Member, Program
 from shoal.engine.recipe import Recipe
 from shoal.engine.task import DataSource, Numbers, Result, Rows, Task
 from shoal.errors import ShoalError
+from shoal.nn.init import Init
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,16 @@ class Cohort:
                 for name in self.program.rule.slots
             },
         )
+        drawn: dict[tuple[int, Init], int] = {}
         for i, member in enumerate(self.members):
+            one, same = slice(i, i + 1), (member.seed, member.recipe.init)
+            if same in drawn:  # the trials of a search all have the same draws
+                rows[one] = rows[drawn[same] : drawn[same] + 1]
+                continue
+            drawn[same] = i
             values = self.program.network.init(
                 member.seed, self.program.in_shape, member.recipe.init
             )
-            one = slice(i, i + 1)
             self.layout.join(values, rows.theta[one])
             self.layout.join_running(values, rows.running[one])
         return rows

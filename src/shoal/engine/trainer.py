@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 1.0
-FIRST_ROUND = 2**27
-"""Multiplications with addition in the first round, forward: a small part of a second."""
+FIRST_ROUND = {"compiled": 2**30, "reference": 2**27}
+"""Multiplications with addition in the first round, forward, by each engine: some tenths of a
+second at most, whatever the networks are like."""
 STATE = "state.safetensors"
 FORMAT = 4
 _log = logging.getLogger("shoal")
@@ -177,6 +178,7 @@ class Trainer:
         self._replacement = sampling == "replacement"
         self._threads, self._executor, self._chunk = threads, executor, chunk
         self._stopping = False
+        self._stride = 1.0  # of the last round: whoever goes on need not find it anew
         self.interrupted = False
         self._left: list[_Job] = []
         for part in evaluate_parts:
@@ -433,16 +435,18 @@ class Trainer:
         try:
             with interrupts(self.stop) as seen, self._workers() as workers:
                 self._tell("on_start")
-                stride = self._first_stride()
+                stride = max(self._stride, self._first_stride())
                 while not (self._reached(ends) or self._stopping):
                     started = time.monotonic()
                     targets = zip(self._targets(stride), ends, strict=True)
                     self._round(workers, [min(target, end) for target, end in targets])
                     self._tell("on_round")
                     self._checkpoint(every=self._checkpoint_seconds)
+                    if self._reached(ends):  # a round that was cut short says nothing
+                        break
                     seconds = max(time.monotonic() - started, 1e-4)
                     stride *= min(max(ROUND_SECONDS / seconds, 0.5), 4.0)
-                    stride = min(max(stride, 1.0), float(self.total_steps))
+                    self._stride = stride = min(max(stride, 1.0), float(self.total_steps))
                 self.interrupted = seen.is_set()
             self._checkpoint()
         finally:
@@ -536,8 +540,10 @@ class Trainer:
     def _first_stride(self) -> float:
         """How far the first round goes, in steps of the cohort that has the most to do."""
         most = self.total_steps
-        work = sum(len(c.live) * c.work * c.total / most for c in self._cohorts)
-        return min(max(1.0, FIRST_ROUND / max(work, 1)), float(most))
+        work = sum(
+            len(c.live) * c.work * c.total / most / FIRST_ROUND[c.engine] for c in self._cohorts
+        )
+        return min(max(1.0, 1 / max(work, 1e-9)), float(most))
 
     def _targets(self, stride: float) -> list[int]:
         """How far each cohort goes in the next round; all reach their end together."""
