@@ -54,7 +54,8 @@ class Parcel:
         for name in PARTS:
             part = data.part(name)
             stored = part.stored if part.at is None else part.stored[part.at]
-            parts[name] = (stored, part.y, part.weights)
+            weights = () if part.weights is None else (part.weights,)
+            parts[name] = (stored, part.y, *weights)
         scale = data.target_scale if data.task == "regression" else None
         return cls(parts, {name: data.part(name).scaling for name in PARTS}, data.task, scale)
 
@@ -62,14 +63,9 @@ class Parcel:
         """Something with the parts of the dataset; what came over a network may lie anywhere."""
         parts: dict[str, Part] = {}
         for name in PARTS:
-            x, y, w = self.parts[name]
-            w = None if w is None else _aligned(w)
-            parts[name] = Part(_aligned(x), _aligned(y), w, self.scalings[name])
+            x, y, *weights = (np.require(array, requirements=["A"]) for array in self.parts[name])
+            parts[name] = Part(x, y, *weights or (None,), self.scalings[name])
         return SimpleNamespace(**parts, task=self.task, target_scale=self.target_scale)
-
-
-def _aligned(array: Any) -> Any:
-    return np.require(array, requirements=["A"])
 
 
 @dataclass(frozen=True)

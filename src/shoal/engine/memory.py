@@ -19,7 +19,7 @@ from shoal.engine.cohort import Cohort
 from shoal.engine.evaluate import piece_of
 from shoal.engine.executor import chunk_size
 
-CHUNK_BYTES = 2**26
+CHUNK_BYTES = 2**25
 """State of a chunk at most, where one member does not have more."""
 SHARES = 4
 """Of a worker in a round: small enough that no worker waits long for another."""
@@ -120,7 +120,7 @@ def in_words(size: int) -> str:
 def _of_chunk(cohort: Cohort, workers: int, chunk: int | None) -> int:
     """Bytes of a chunk in flight."""
     size = min(chunk or chunk_of(cohort, workers), max(1, len(cohort.live)))
-    copies = 2 if cohort.channels else 1  # instruments look at one more
+    copies = 2 if len(cohort.record.read_at) else 1  # instruments look at one more
     if cohort.engine == "compiled":
         from shoal.engine.compiled import tables
         from shoal.engine.compiled.plan import plan_of
