@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE: Final = 2**22
+AT_ONCE: Final = 2**20
 """Numbers that are looked at, or made ready, at once."""
 
 
@@ -35,7 +35,7 @@ def piece_rows(array: NDArray[Any]) -> int:
     """Rows of an array that are looked at at once.
 
     >>> piece_rows(np.zeros((10, 28, 28))), piece_rows(np.zeros((0, 3)))
-    (5349, 1398101)
+    (1337, 349525)
     """
     return max(1, AT_ONCE // max(1, int(np.prod(array.shape[1:]))))
 
@@ -49,7 +49,7 @@ def pieces(
         array: of any shape `(n, …)`.
         rows: which, in this order; None for all.
 
-    >>> [(first, len(piece)) for first, piece in pieces(np.zeros((3, 2**22)))]
+    >>> [(first, len(piece)) for first, piece in pieces(np.zeros((3, 2**20)))]
     [(0, 1), (1, 1), (2, 1)]
     """
     step, count = piece_rows(array), len(array) if rows is None else len(rows)
