@@ -11,7 +11,7 @@ import pytest
 
 from shoal import SGD, Adam, Dataset, Recipe, Trainer, convnet, mlp
 from shoal.data.part import Part
-from shoal.engine.compiled.inputs import READY, at_once, inputs_of
+from shoal.engine.compiled.inputs import READY, as_it_lies, at_once, inputs_of
 
 RNG = np.random.default_rng(11)
 IMAGES = RNG.integers(0, 256, (90, 6, 6), dtype=np.uint8)
@@ -53,7 +53,7 @@ def kept(request, tmp_path):
     if request.param == "bytes":
         return Dataset.from_arrays(IMAGES, Y)
     x = IMAGES if "bytes" in request.param else IMAGES.reshape(90, -1) / 7.0
-    if request.param == "scaled":
+    if request.param in ("scaled", "backwards"):
         x = x.astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     x = np.load(tmp_path / "x.npy", mmap_mode="r")
@@ -119,8 +119,22 @@ def test_few_rows_are_made_ready_ahead(kept):
     batches = np.array([[3, 1, 3], [0, 2, 1]])
     found = inputs_of(kept.train, batches)
     x = found.x.reshape(len(found.x), -1)[found.placed]
-    top = 1 if found.top is None else np.float32(found.top[0])
+    if found.top is not None:
+        x = np.divide(x, np.float32(found.top[0]), dtype=np.float32)
+    if found.mean is not None:
+        x = ((x - found.mean) / found.deviation).astype(np.float32)
     wanted = kept.train.inputs(batches.reshape(-1)).reshape(x.shape)
-    np.testing.assert_array_equal(np.divide(x, top, dtype=np.float32), wanted)
-    lies_ready = kept.train.stored.dtype == np.uint8
-    assert at_once(kept.train, 10**9) == (10**9 if lies_ready else READY // 36)
+    np.testing.assert_array_equal(x, wanted)
+    if not as_it_lies(kept.train):
+        assert len(found.x) == batches.size
+        assert at_once(kept.train, 10**9) == READY // 36
+
+
+def test_what_compiled_code_reads_where_it_lies(tmp_path):
+    np.save(tmp_path / "x.npy", IMAGES.reshape(90, -1).astype(np.float32))
+    columns = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for x, lies in (
+        (IMAGES, True), (IMAGES / 7.0, True), (columns, True), (columns[::-1], False),
+        (columns.astype(np.float64), True), (np.asarray(columns)[:, ::2], False),
+    ):  # fmt: skip
+        assert as_it_lies(Dataset.from_arrays(x, Y, valid=0, test=0).train) == lies

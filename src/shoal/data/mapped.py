@@ -24,9 +24,7 @@ def is_mapped(array: object) -> bool:
     >>> is_mapped(np.zeros(3))
     False
     """
-    while isinstance(array, np.ndarray):
-        if isinstance(array, np.memmap):
-            return True
+    while isinstance(array, np.ndarray):  # a `memmap` may be a copy in memory
         array = array.base
     return isinstance(array, mmap.mmap)
 

@@ -63,8 +63,8 @@ class Parcel:
         """Something with the parts of the dataset; what came over a network may lie anywhere."""
         parts: dict[str, Part] = {}
         for name in PARTS:
-            x, y, *weights = (np.require(array, requirements=["A"]) for array in self.parts[name])
-            parts[name] = Part(x, y, *weights or (None,), self.scalings[name])
+            x, y, *w = (np.require(array, requirements=["A"]) for array in self.parts[name])
+            parts[name] = Part(x, y, w[0] if w else None, self.scalings[name])
         return SimpleNamespace(**parts, task=self.task, target_scale=self.target_scale)
 
 

@@ -184,6 +184,27 @@ def _norm(sums: Any, g: Any) -> float:
 
 
 @inner
+def divided(pixels: int, n: int, top: float, inputs: int) -> None:
+    """x / top of bytes, in float32."""
+    x, y, below = bytes_at(pixels, n), floats(inputs, n), np.float32(top)
+    for j in range(n):
+        y[j] = np.float32(x[j]) / below
+
+
+@inner
+def standardised(raw: int, n: int, means: int, deviations: int, inputs: int) -> None:
+    """(x - mean) / deviation of float32 columns, in float64."""
+    x, y, mean, deviation = (
+        floats(raw, n),
+        floats(inputs, n),
+        doubles(means, n),
+        doubles(deviations, n),
+    )
+    for j in range(n):
+        y[j] = np.float32((np.float64(x[j]) - mean[j]) / deviation[j])
+
+
+@inner
 def gather(memory: Any, job: Any, batch: Any, placed: Any, home: int, tools: Any) -> None:
     """Rows of the data, their targets and their weights into working memory.
 
@@ -194,14 +215,14 @@ def gather(memory: Any, job: Any, batch: Any, placed: Any, home: int, tools: Any
     n, k, thread, threads = memory[t.ROW_SIZE], memory[t.OUTPUTS], tools[t.THREAD], tools[t.THREADS]
     for i in range(thread * len(batch) // threads, (thread + 1) * len(batch) // threads):
         row = batch[i]
-        here = home + 4 * (memory[t.INPUT] + i * n)
+        inputs = home + 4 * (memory[t.INPUT] + i * n)
         if job[t.PIXELS]:
-            pixels, inputs = bytes_at(job[t.X] + placed[i] * n, n), floats(here, n)
-            top = np.float32(doubles(job[t.PIXELS], 1)[0])
-            for j in range(n):
-                inputs[j] = np.float32(pixels[j]) / top
+            divided(job[t.X] + placed[i] * n, n, doubles(job[t.PIXELS], 1)[0], inputs)
+        elif job[t.MEANS]:
+            raw = job[t.X] + 4 * placed[i] * n
+            standardised(raw, n, job[t.MEANS], job[t.DEVIATIONS], inputs)
         else:
-            copy_bytes(job[t.X] + 4 * placed[i] * n, here, 4 * n)
+            copy_bytes(job[t.X] + 4 * placed[i] * n, inputs, 4 * n)
         if job[t.LABELLED]:
             copy_bytes(job[t.Y] + 8 * row, job[t.LABELS] + 8 * i, 8)
         else:

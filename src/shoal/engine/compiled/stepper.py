@@ -124,7 +124,10 @@ class Compiled:
         for name, array in zip(names, kept, strict=True):
             job[name] = _address(array)
         job[t.X], job[t.Y] = _address(inputs.x), _address(part.y)
-        job[t.PIXELS] = 0 if inputs.top is None else _address(inputs.top)
+        job[t.PIXELS], job[t.MEANS], job[t.DEVIATIONS] = (
+            0 if each is None else _address(each)
+            for each in (inputs.top, inputs.mean, inputs.deviation)
+        )
         job[t.ROWS_WEIGHTS] = 0 if part.weights is None else _address(part.weights)
         job[t.FIRST_STEP], job[t.STEPS] = first, last - first
         job[t.FOUND], job[t.FOUND_NORMS] = _address(done.loss), _address(done.gradient_norm)

@@ -101,6 +101,7 @@ TOOLS = TILE + 8
 (
     X, Y, ROWS_WEIGHTS,  # the data
     PIXELS,  # for inputs that are bytes: what they are divided by, a float64; 0 for float32
+    MEANS, DEVIATIONS,  # of float32 columns that are standardised as they are used, float64; or 0
     LABELLED,  # whether y are labels
     LOSS, RULE, CLIPS, DECOUPLED,
     LIVE, MEMBERS,  # who, and how many
@@ -115,5 +116,5 @@ TOOLS = TILE + 8
     FOUND, FOUND_NORMS, DIVERGED,  # what is given back
     WHOLE, ROWS_AT_ONCE, SAID,  # for evaluation
     JOB,
-) = range(41)  # fmt: skip
+) = range(43)  # fmt: skip
 """What stands in a job; most are addresses."""
