@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-LIMIT = 120.0
+LIMIT = 180.0
 """Seconds that compiling may take."""
 
 Compiled = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Late(BaseException):
+    """Time is up; no `except Exception` on the way may take it for a fault of its own."""
 
 
 def compile_with(torch: Any, wanted: bool, backend: str = "inductor") -> Compiled:
@@ -33,7 +37,7 @@ def tried(make: Callable[[], Any]) -> tuple[float, str | None]:
     try:
         with limited(LIMIT):
             make()
-    except TimeoutError:
+    except Late:
         return LIMIT, f"compiling took more than {LIMIT:.0f} s"
     except Exception as error:  # whatever a compiler may raise: this peer is then absent
         lines = str(error).strip().splitlines() or [""]
@@ -43,13 +47,13 @@ def tried(make: Callable[[], Any]) -> tuple[float, str | None]:
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the body after so long, where the system can (not on Windows)."""
+    """Raise `Late` in the body after so long, where the system can (not on Windows)."""
     if not hasattr(signal, "setitimer"):
         yield
         return
 
     def ring(*_: object) -> None:
-        raise TimeoutError
+        raise Late
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ from benchmarks import (
 )
 
 METRIC = dict.fromkeys(WORKLOADS, "valid_loss") | {"batch-norm-grid": "train_loss"}
-METRIC.pop("early-dropping")
+METRIC["one-network-seconds"] = "test_loss"
+for none in ("early-dropping", "members", "members-tiny"):
+    METRIC.pop(none)
 
 # After a few steps all agree but for rounding, which AdaGrad's and Adam's first steps magnify:
 # they divide a gradient by its own size, however small it is.
@@ -83,6 +86,10 @@ def test_peers_take_part_or_are_said_to_be_absent(
 def test_all_contestants_do_the_same_work(name: str, run: Callable[[str], Measurement]) -> None:
     measured = run(name)
     first, *others = measured.results.values()
+    if measured.workload.name == "one-network-seconds":
+        assert {outcome.steps for outcome in others} == {first.steps}
+        others = [_to_the_end(outcome) for outcome in others]
+        first = _to_the_end(first)
     steps = dict(zip(first.members, first.steps, strict=True))
     metric = METRIC[measured.workload.name]
     for outcome in others:
@@ -97,6 +104,13 @@ def test_all_contestants_do_the_same_work(name: str, run: Callable[[str], Measur
             assert taken == steps[key] or steps[key] < taken <= max(first.steps)
         difference = work.largest_difference(first, outcome, metric)
         assert difference < CLOSE[measured.workload.name]
+
+
+def _to_the_end(outcome: work.Outcome) -> work.Outcome:
+    """Without the evaluations that were no longer needed."""
+    done = int(np.isfinite(outcome.metrics["test_loss"][0]).sum())
+    metrics = {name: values[:, :done] for name, values in outcome.metrics.items()}
+    return replace(outcome, metrics=metrics)
 
 
 def test_everyone_searches_the_same_trials_and_drops_some(
@@ -208,6 +222,31 @@ def test_seconds_ratios_and_fractions_are_per_unit_and_by_round() -> None:
     assert "DISTURBED" not in report.quiet(measured)
     measured.disturbance["B"] += 0.5
     assert "3 DISTURBED" in report.quiet(measured)
+
+
+def test_seconds_spent_once_are_shared_among_the_whole_work() -> None:
+    def result(once: float) -> work.Outcome:
+        return work.Outcome((("trial", 0),), {}, (10,), once=once)
+
+    workload = _made_up(units=lambda outcome: outcome.member_steps, all_units=100.0)
+    assert workload.seconds_of_one(5.0, result(0.0)) == 0.5
+    assert workload.seconds_of_one(5.0, result(2.0)) == pytest.approx(0.3 + 0.02)
+    assert _made_up(units=float).seconds_of_one(5.0, 2.0) == 2.5
+
+
+def _made_up(**settings: object) -> Workload:
+    return Workload(
+        name="made up",
+        title="Made up",
+        lines=(),
+        unit="thing",
+        flops=None,
+        formula="",
+        contestants=(),
+        absent={},
+        agreement=lambda results: [],
+        **settings,
+    )
 
 
 def test_contestants_take_turns() -> None:
