@@ -33,16 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print()
     started = time.perf_counter()
     sgemm = machine.Sgemm(size=512) if options.quick else machine.Sgemm()
-    told = []
+    told, spent = [], []
     with progress.status("") as status:
         for name in options.workloads or WORKLOADS:
+            began = time.perf_counter()
             workload = WORKLOADS[name](options.quick)
             measured = measure(workload, repeats, sgemm, status.update, patience)
             told.append(report.text(measured))
             report.show(console, told[-1])
+            spent.append(f"{name} {time.perf_counter() - began:.0f}")
             lines = [
                 *sgemm.lines(),
-                f"Rounds: {repeats}. Seconds in all: {time.perf_counter() - started:.0f}.",
+                f"Rounds: {repeats}. Seconds in all: {time.perf_counter() - started:.0f} "
+                f"({', '.join(spent)}).",
                 *(["Quick: far too little work to conclude from."] if options.quick else []),
             ]
             if options.markdown:  # after every workload: one that is stopped leaves a page of some

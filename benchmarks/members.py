@@ -24,8 +24,8 @@ def book(quick: bool) -> Workload:
     """The network of the book's search."""
     data, called = mnist(valid=0.0)
     recipe = shoal.Recipe(shoal.mlp([100] * 6), shoal.SGD(lr=0.01), batch_size=100)
-    lines = f"2000 images of {called}; {{}}, ReLU, SGD, batch 100", "784-100×6-10"
-    return _workload("members", *lines, data.take(2000), recipe, 4_000, quick)
+    lines = f"1000 images of {called}; {{}}, ReLU, SGD, batch 100", "784-100×6-10"
+    return _workload("members", *lines, data.take(1000), recipe, 4_000, quick)
 
 
 def tiny(quick: bool) -> Workload:

@@ -36,11 +36,11 @@ def training(trials: int, epochs: int) -> tuple[Training, str]:
 
 def workload(quick: bool) -> Workload:
     """100 trials; the peers do some of them, and seconds are counted per trial."""
-    trials, epochs, some = (8, 5, 4) if quick else (100, 50, 12)
+    trials, epochs, some = (8, 5, 4) if quick else (100, 50, 8)
     whole, called = training(trials, epochs)
     torch, no_torch = with_torch.contestants(whole.some(some), quick)
     sklearn, no_sklearn = with_sklearn.contestants(whole.some(some), quick)
-    more, no_more = at_once.peers(whole.some(2 * some), (4,) if quick else (4, 12, 24), quick)
+    more, no_more = at_once.peers(whole.some(3 * some), (4,) if quick else (4, 12, 24), quick)
     return Workload(
         name="search",
         title=f"The book's search: {trials} trials, all to the end",
