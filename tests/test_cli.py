@@ -471,7 +471,7 @@ MISTAKES = {
     "several labels": (
         table(more=lambda i: "cd"[i % 2]),
         [*TABLE[:4], "kind,more"],
-        "for numbers say --task regression",
+        "but has text such as 'a'; give one column of labels, or turn each into 0 and 1",
     ),
     "missing file": (nothing, ["--data", "no.csv", "--target", "y"], "there is no file "),
     "missing test file": (nothing, [*TABLE, "--test-file", "no.csv"], "there is no file "),

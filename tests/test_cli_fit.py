@@ -137,6 +137,59 @@ def test_several_targets(run, home):
     assert "; size: RMSE " in err
 
 
+def houses_with_labels():
+    table = houses().drop(columns=["street", "dear", "code"])
+    table["large"] = (table["size"] > 50).astype(int)
+    return table.assign(dear=(table.pop("price") > 110), old=~table.pop("new"))
+
+
+def test_several_labels_a_row(run, home):
+    from sklearn.metrics import accuracy_score, hamming_loss, log_loss
+
+    table = houses_with_labels()
+    table.to_csv("labels.csv", index=False)
+    table[200:].to_csv("more.csv", index=False)
+    flags = ("--target", "large,dear", "--target", "old", "--test-file", "more.csv")
+    status, out, _ = run("fit", "labels.csv", *flags, "--epochs", "40", "--members", "2")
+    assert status == 0
+    assert out.startswith("large, dear, old of labels.csv: multilabel, 3 labels\n")
+    assert "trained on 270 rows, 2 columns" in out
+    assert "always saying what is usual: " in out
+    status, out, err = run("predict", "labels.shoal", "more.csv", "--proba", "--out", "p.csv")
+    assert (status, out) == (0, "")
+    said, names = pd.read_csv("p.csv"), ["large", "dear", "old"]
+    assert list(said.columns) == [*names, *(f"p({name})" for name in names)]
+    truth, labels, p = table[names][200:].astype(int), said[names], said.iloc[:, 3:].to_numpy()
+    assert np.array_equal(labels, p > 0.5)
+    assert f"all labels right in {100 * accuracy_score(truth, labels):.2f} % of the rows" in err
+    assert f", {100 * (1 - hamming_loss(truth, labels)):.2f} % of the labels right, log" in err
+    each = [log_loss(truth[name], p[:, i], labels=[0, 1]) for i, name in enumerate(names)]
+    assert f"log loss {np.mean(each):.4f} a label, 100 rows" in err
+    inspected = run("inspect", "labels.shoal")[1]
+    assert "labels         3: large, dear, old\n" in inspected
+    found = json.loads(run("fit", "labels.csv", *flags, "--json", "--out", "n.shoal")[1])
+    assert found["task"] == "multilabel"
+    assert found["test"]["hamming"] == pytest.approx(
+        np.mean(list(found["test"]["labels"].values()))
+    )
+
+
+def test_labels_of_ones_own_rows_and_labels_that_are_unknown(run, home):
+    table = houses_with_labels()
+    table.to_csv("labels.csv", index=False)
+    flags = ("labels.csv", "--target", "large,old", "--epochs", "2")
+    table[:50].to_csv("valid.csv", index=False)
+    status, out, _ = run("fit", *flags, "--valid-file", "valid.csv", "--out", "m.shoal")
+    assert status == 0
+    assert ", 50 rows\n" in out
+    table[:50].assign(large=2).to_csv("wrong.csv", index=False)
+    status, _, err = run("fit", *flags, "--valid-file", "wrong.csv", "--out", "n.shoal")
+    assert status == 2
+    assert "the target in wrong.csv must be 0 and 1 " in err
+    table[:50].assign(large=[None, 2, *[1] * 48]).to_csv("some.csv", index=False)
+    assert ", 48 rows\n" in run("predict", "m.shoal", "some.csv")[2]
+
+
 def test_fit_is_what_the_estimator_does_with_the_same_settings(run, home):
     assert run("fit", *CLASSES, "--seed", "3", "--valid", "0.2")[0] == 0
     table = pd.read_csv("train.csv")
@@ -362,14 +415,19 @@ def test_a_model_of_an_array_takes_the_columns_in_their_order(run, home):
         ((*CLASSES, "--out", "r.toml"), "r.toml is there already; give --overwrite"),
         ((*CLASSES, "--members", "0"), "members=0 must be a whole number >= 1"),
         ((*CLASSES, "--preset", "good"), "unknown preset 'good'"),
-        ((*NUMBERS, "--balanced"), "--balanced is for classes, but train.csv is for regression"),
+        ((*NUMBERS, "--balanced"), "--balanced is for one label a row, but train.csv is for re"),
         ((*NUMBERS, "--task", "clustering"), "unknown task 'clustering'"),
         ((*CLASSES, "--test-file", "r.toml"), "must be a file .csv"),
         ((*CLASSES, "--drop", "rooms"), "unknown column to drop 'rooms'"),
         ((*CLASSES, "--weight", "code"), "--weight=code must hold numbers"),
         ((".", "--target", "y"), "must be a file .csv, .tsv or .tab (each also .gz), .parquet or "),
         ((".", "--target", "y"), "but is a folder; name a file in it"),
-        (("train.csv", "--target", "dear,code"), "names several columns, which may be labels or n"),
+        (("train.csv", "--target", "dear,code"), "text such as 'no'; give one column of labels, o"),
+        (("train.csv", "--target", "dear", "--target", "dear"), "--target names 'dear' twice"),
+        (("train.csv", "--target", "new,dear"), "labels of one type, but mixes bool, text"),
+        (("train.csv", "--target", "new", "--task", "multilabel"), "two columns of 0 and 1 or mo"),
+        ((*CLASSES, "--seed", "-1"), "--seed=-1 must be a whole number >= 0"),
+        ((*CLASSES, "--hidden", "0"), "--hidden=0 must be a whole number >= 1"),
     ],
 )  # fmt: skip
 def test_mistakes_in_fit(arguments, text, run, home):

@@ -163,6 +163,20 @@ def test_a_test_frame_of_ones_own(frame):
         Dataset.from_frame(frame, "kind", test_frame=frame, test=0.5)
 
 
+def test_several_labels_are_named_by_their_columns():
+    frame = pd.DataFrame(
+        {"x": range(8), "sunny": [0, 1] * 4, "warm": [True, True, False, True] * 2}
+    )
+    data = Dataset.from_frame(frame, ["sunny", "warm"], valid=2, test_frame=frame[:3])
+    assert (data.task, data.classes, data.target) == (
+        "multilabel",
+        ("sunny", "warm"),
+        "sunny, warm",
+    )
+    assert data.test.y.tolist() == [[0, 1], [1, 1], [0, 0]]
+    assert [count.label for count in data.describe().classes] == ["sunny", "warm"]
+
+
 def test_several_regression_targets(frame):
     frame["size"] = frame["size"].fillna(0)
     data = Dataset.from_frame(frame, ["size", "rooms"])

@@ -76,7 +76,15 @@ def test_classes_can_be_given_in_their_order():
         (3, {}, r"must have shape \(rows,\) or \(rows, targets\), but has \(\)"),
         (np.zeros((2, 2, 2)), {}, r"must have shape \(rows,\)"),
         (np.eye(3), {}, r"one-hot .*y.argmax\(axis=1\)"),
-        (np.array([[1, 2], [3, 4]]), {}, r"can be one-hot labels or several targets"),
+        (np.array([[1, 2], [3, 4]]), {}, r"whole numbers in several columns; .*task='regression'"),
+        (np.array([["a", "b"], ["c", "d"]]), {}, r"text such as 'a'; give one column of labels"),
+        ([[0, 1], [1, 2]], {"task": "multilabel"}, r"has 2 in row 1, column 1 \(counted from 0\)"),
+        (
+            [["no", "yes"]],
+            {"task": "multilabel"},
+            r"must be 0 and 1 .* has 'no' in row 0, column 0",
+        ),
+        ([0, 1], {"task": "multilabel"}, r"two columns of 0 and 1 or more .* has shape \(2,\)"),
         (np.eye(3), {"task": "classification"}, "one label a row for classification"),
         (["a", "b"], {"task": "regression"}, "must be numbers .* is text such as 'a'"),
         (["a", "b"], {"task": "regresion"}, "unknown task 'regresion': did you mean"),
@@ -102,6 +110,23 @@ def test_a_further_target_is_read_in_the_way_of_the_first():
         read_more([">50K", "<=50K."], read_target(["<=50K", ">50K"]))
     with pytest.raises(ShoalError, match=r"must have 1 targets a row .* but has 2"):
         read_more([[0.5, 1.0]], read_target([1.5, 2.5]))
+
+
+def test_several_columns_of_0_and_1_are_several_labels():
+    for values in ([[1, 0, 1], [0, 1, 0]], [[True, False, True], [False, True, False]]):
+        target = read_target(values)
+        assert (target.task, target.classes) == ("multilabel", (0, 1, 2))
+        assert target.why == "inferred: several columns of 0 and 1"
+        assert target.y.dtype == np.float32
+        assert target.y.tolist() == [[1, 0, 1], [0, 1, 0]]
+    assert read_target(np.eye(2), task="multilabel", classes=["a", "b"]).classes == ("a", "b")
+    assert read_target([[1.0, 1.0], [0.0, 1.0]], task="regression").task == "regression"
+    assert read_target([[1.0, 0.5], [0.0, 1.0]]).task == "regression"
+    assert read_more([[0, 0, 1]], target).tolist() == [[0, 0, 1]]
+    with pytest.raises(ShoalError, match=r"must have 3 columns of labels as .* but has 2"):
+        read_more([[0, 1]], target)
+    with pytest.raises(ShoalError, match=r"y_test must be 0 and 1 .* has 2 in row 0, column 0"):
+        read_more([[2, 0, 1]], target)
 
 
 def test_a_constant_target_cannot_be_learnt():

@@ -24,7 +24,9 @@ from shoal import (
     SoftmaxCrossEntropy,
     Trainer,
     compare,
+    log_uniform,
     mlp,
+    search,
 )
 from shoal.data.part import Part
 from shoal.nn import LOSSES
@@ -122,10 +124,34 @@ def test_ways_of_training_on_labels_are_compared(tags):
     assert "hamming" in str(by_label)
 
 
-def test_an_ensemble_of_labels_is_refused(tags):
-    trained = Trainer(Recipe(mlp([4]), ADAM), tags, epochs=1, seeds=2).run().shoal
-    with pytest.raises(ShoalError, match="not for several labels a row; take the mean of"):
-        trained.ensemble()
+def test_an_ensemble_of_labels_says_the_mean_of_their_probabilities(tags):
+    trained = Trainer(Recipe(mlp([16]), ADAM), tags, epochs=10, seeds=5).run().shoal
+    ensemble = trained.ensemble()
+    x, y = tags.test.x, tags.test.y
+    p = trained.probabilities(x).mean(axis=0)
+    np.testing.assert_allclose(ensemble.probabilities(x), p, rtol=1e-5)
+    said = ensemble.predict(x)
+    assert said.dtype == np.int64
+    assert np.array_equal(said, p > 0.5)
+    scores = ensemble.evaluate("test")
+    assert scores.ensemble["accuracy"] == (said == y).all(axis=1).mean()
+    assert scores.ensemble["hamming"] == pytest.approx((said == y).mean())
+    assert "hamming" in str(scores)
+    assert ensemble.sizes("valid").measure == "accuracy"
+    diversity = ensemble.diversity("test")
+    assert 0 < diversity.disagreement < 1
+    assert diversity.loss == pytest.approx(scores.ensemble["loss"])
+    assert [len(trained.ensemble(best=2)), ensemble.index.tolist()] == [2, [0, 1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize("metric", ["valid_accuracy", "valid_hamming", "valid_loss"])
+def test_labels_can_be_searched_for(tags, metric):
+    space = Recipe(mlp([8]), Adam(lr=log_uniform(1e-3, 1e-1)))
+    study = search(space, tags, trials=6, epochs=9, strategy="full", metric=metric, finalists=2)
+    assert study.final is not None
+    assert study.test is not None
+    assert study.test.metric.measure == metric.removeprefix("valid_")
+    assert study.test.rows == 50
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Figures:
         self.rows = 0
         self.left_out = 0
         self._right = 0
+        self._each = np.zeros(model.outputs_count)
         self._loss = 0.0
         outputs = model.outputs_count
         self._squares, self._sums, self._totals = (np.zeros(outputs) for _ in range(3))
@@ -38,17 +39,25 @@ class Figures:
 
         A row without a target, or with a label that the model does not know, is left out.
         """
-        if self.model.classes is not None:
+        if self.model.task == "multilabel":
+            truth = self._truth(piece)
+            known: Any = np.isin(truth, (0, 1)).all(axis=1)
+            rows, truth = answers[known], truth[known]
+            right = self.model.labels_of(rows) == truth
+            self._right += int(right.all(axis=1).sum())
+            self._each += right.sum(axis=0)
+            p = np.where(truth == 1, *self._yes_no(rows))
+            self._loss -= float(np.log(np.maximum(p, np.finfo(float).tiny)).mean(axis=1).sum())
+        elif self.model.classes is not None:
             labels = tuple(str(label) for label in self.model.classes.tolist())
             true = Levels(self.targets[0], labels).places(piece[self.targets[0]])
-            known: Any = true >= 0
+            known = true >= 0
             rows, true = answers[known], true[known]
             p = self.model.probabilities_of(rows)[np.arange(len(rows)), true]
             self._right += int((rows.argmax(axis=1) == true).sum())
             self._loss -= float(np.log(np.maximum(p, np.finfo(float).tiny)).sum())
         else:
-            columns = [as_numbers(piece[name], name) for name in self.targets]
-            numbers = np.stack(columns, axis=1)
+            numbers = self._truth(piece)
             known = ~np.isnan(numbers).any(axis=1)
             rows, numbers = answers[known], numbers[known]
             self._squares += np.square(rows - numbers).sum(axis=0)
@@ -59,6 +68,14 @@ class Figures:
             self._totals += np.square(shifted).sum(axis=0)
         self.rows += len(rows)
         self.left_out += int((~known).sum())
+
+    def _truth(self, piece: pd.DataFrame) -> Any:
+        """The columns of the truth as numbers (rows, targets); NaN where one is missing."""
+        return np.stack([as_numbers(piece[name], name) for name in self.targets], axis=1)
+
+    def _yes_no(self, scores: Any) -> tuple[Any, Any]:
+        """Probability of each label, and that it does not hold."""
+        return self.model.probabilities_of(scores), self.model.probabilities_of(-scores)
 
     def numbers(self) -> dict[str, Any]:
         """The figures by name; intervals are of 95 %."""
@@ -72,6 +89,7 @@ class Figures:
                 "rows": self.rows,
                 "accuracy": self._right / self.rows,
                 "accuracy_interval": [float(about.low), float(about.high)],
+                **self._labels(),
                 "log_loss": self._loss / self.rows,
             }
         mean_square = self._squares / self.rows
@@ -87,6 +105,16 @@ class Figures:
             },
         }
 
+    def _labels(self) -> dict[str, Any]:
+        """Of several labels a row, how many are right, in all and by name."""
+        if self.model.task != "multilabel":
+            return {}
+        shares = self._each / self.rows
+        return {
+            "hamming": float(shares.mean()),
+            "labels": dict(zip(self.targets, shares.tolist(), strict=True)),
+        }
+
     def words(self) -> str:
         """The figures in a line."""
         found = self.numbers()
@@ -94,11 +122,15 @@ class Figures:
             return "no row with a known target"
         if "accuracy" in found:
             low, high = found["accuracy_interval"]
-            text = (
-                f"accuracy {100 * found['accuracy']:.2f} % "
-                f"(95 % interval {100 * low:.2f} to {100 * high:.2f}), "
-                f"log loss {found['log_loss']:.4f}"
-            )
+            interval = f"(95 % interval {100 * low:.2f} to {100 * high:.2f})"
+            share = f"{100 * found['accuracy']:.2f} %"
+            text = f"accuracy {share} {interval}, log loss {found['log_loss']:.4f}"
+            if "hamming" in found:
+                text = (
+                    f"all labels right in {share} of the rows {interval}, "
+                    f"{100 * found['hamming']:.2f} % of the labels right, "
+                    f"log loss {found['log_loss']:.4f} a label"
+                )
         else:
             each = []
             for name in self.targets:

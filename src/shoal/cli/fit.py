@@ -17,6 +17,7 @@ from shoal.cli.options import (
     INTERRUPTED,
     AsJson,
     Drop,
+    Target,
     Task,
     TestFile,
     as_options,
@@ -36,12 +37,7 @@ def fit(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="The table: .csv, .tsv, .csv.gz or .parquet.")
     ],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COLUMN", help="Column that is to be predicted; several numbers as A,B."
-        ),
-    ] = None,
+    target: Target = None,
     task: Task = None,
     drop: Drop = None,
     recipe: Annotated[
@@ -118,8 +114,10 @@ def fit(
         **({} if epochs is None else {"epochs": epochs}),
         **({"class_weight": "balanced"} if balanced else {}),
     }
-    if balanced and table.task == "regression":
-        raise ShoalError(f"--balanced is for classes, but {file} is for regression; leave it out")
+    if balanced and table.task != "classification":
+        raise ShoalError(
+            f"--balanced is for one label a row, but {file} is for {table.task}; leave it out"
+        )
     share = _share(valid)
     if valid_file is not None and share != "auto":
         raise ShoalError(f"give --valid={valid} or --valid-file={valid_file}, not both")
@@ -189,7 +187,7 @@ class _Table:
 
 def _open(
     file: str,
-    target: str | None,
+    target: list[str] | None,
     task: str | None,
     drop: list[str],
     groups: str | None,
@@ -207,7 +205,7 @@ def _open(
     for option, column in (("groups", groups), ("weight", weight)):
         if column is not None and column not in names:
             raise unknown(f"column --{option}", column, names)
-    given = target_columns(file, target)
+    given = target_columns(file, target or ())
     targets = [given] if isinstance(given, str) else list(given)
     table = _Table(file, targets, drop, groups, weight)
     asked: Any = task
@@ -217,16 +215,9 @@ def _open(
         )
         columns = read_columns(x)  # says what to leave out in words that hold here
     except ShoalError as error:
-        if len(targets) > 1 and "one-hot" in str(error):
-            raise ShoalError(
-                f"--target={target} names several columns, which may be labels or numbers; say "
-                "--task regression for numbers, and for labels fit a model for each"
-            ) from error
         raise ShoalError(as_options(str(error))) from error
     table.x, table.task, table.why = x, read.task, read.why
-    table.y = read.y if read.classes is None else np.array(read.classes)[read.y]
-    if read.classes is None and table.y.shape[1] == 1:
-        table.y = table.y[:, 0]
+    table.y = _said(read.y, read.classes if read.task == "classification" else None)
     _note_columns(x, columns)
     return table
 
@@ -257,14 +248,20 @@ def _more(table: _Table, file: str) -> tuple[pd.DataFrame, Any]:
     names = [str(name) for name in frame.columns]
     frame = frame.set_axis(names, axis="columns")
     refuse_missing((*table.targets, *table.x.columns), names, f" in {file}")
-    classes = None if table.task == "regression" else tuple(np.unique(table.y).tolist())
+    classes: tuple[Any, ...] | None = None
+    if table.task != "regression":
+        several = table.task == "multilabel"
+        classes = tuple(table.targets) if several else tuple(np.unique(table.y).tolist())
     like = Target(table.task, np.zeros((1, len(table.targets))), classes, "")  # type: ignore[arg-type]
     y = read_more(target_values(frame, table.targets), like, name=f"the target in {file}")
+    return frame, _said(y, classes if table.task == "classification" else None)
+
+
+def _said(y: Any, classes: Sequence[Any] | None) -> Any:
+    """A target as an estimator takes it: labels for their indices; one number a row as (rows,)."""
     if classes is not None:
-        y = np.array(classes)[y]
-    elif y.shape[1] == 1:
-        y = y[:, 0]
-    return frame, y
+        return np.array(classes)[y]
+    return y[:, 0] if y.shape[1] == 1 else y
 
 
 def _recipe_settings(
@@ -344,7 +341,7 @@ def _train(
         groups = None if groups is None else groups[kept]
     if "validation" not in further:
         classes, indices = None, None
-        if table.task != "regression":
+        if table.task == "classification":
             classes, indices = np.unique(y, return_inverse=True)
         train, valid = carve(
             len(y),
@@ -417,7 +414,8 @@ def _text(table: _Table, model: Any, parts: Parts) -> str:
     """The same for people."""
     core, history = model.model_, model.history_
     count = core.outputs_count
-    noun = f"{count} classes" if core.classes is not None else counted(count, "number")
+    noun = f"{count} classes" if table.task == "classification" else counted(count, "number")
+    noun = f"{count} labels" if table.task == "multilabel" else noun
     best = history.best_epoch
     epochs = f"{best.min()}" if best.min() == best.max() else f"{best.min()} to {best.max()}"
     kept = f"the weights of epoch {epochs} are kept" if "validation" in parts else "the last kept"
@@ -455,7 +453,10 @@ _CHOSE = "The validation rows chose when to stop, so they flatter a little; test
 def _baseline(table: _Table, model: Any, parts: Parts) -> str:
     """What one would be right by without a network, on the validation rows."""
     y, truth = parts["training"][1], parts["validation"][1]
-    if table.task != "regression":
+    if table.task == "multilabel":
+        right = 100 * np.mean(truth == (y.mean(axis=0) > 0.5))
+        return f"{'baseline':<10}  always saying what is usual: {right:.2f} % of the labels right"
+    if table.task == "classification":
         labels, counts = np.unique(y, return_counts=True)
         usual = labels[counts.argmax()]
         share = 100 * np.mean(truth == usual)

@@ -90,11 +90,16 @@ def _text(path: str, file: Any) -> str:
 def _outputs(model: Any) -> list[tuple[str, str]]:
     """What it says."""
     if model.classes is not None:
-        listed = ", ".join(map(str, model.classes.tolist()[:12]))
+        several = model.task == "multilabel" and model.targets
+        names = list(model.targets) if several else model.classes.tolist()
+        listed = ", ".join(map(str, names[:12]))
         more = ", …" if len(model.classes) > 12 else ""
         temperature = f"{model.temperature:.3g}"
         return [
-            ("classes", f"{len(model.classes)}: {listed}{more}"),
+            (
+                "labels" if model.task == "multilabel" else "classes",
+                f"{len(model.classes)}: {listed}{more}",
+            ),
             ("probabilities", f"at temperature {temperature}"),
         ]
     rows = 0 if model.conformal is None else len(model.conformal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import shlex
@@ -28,10 +29,11 @@ Data = Annotated[
     ),
 ]
 Target = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="COLUMN",
-        help="Column of the file that is to be predicted; several numbers as A,B.",
+        help="Column of the file that is to be predicted; several numbers, or labels of which "
+        "each is 0 or 1, as A,B, or repeated.",
     ),
 ]
 Drop = Annotated[
@@ -41,7 +43,8 @@ Drop = Annotated[
 Task = Annotated[
     str | None,
     typer.Option(
-        metavar="TASK", help="classification or regression, where the target does not say."
+        metavar="TASK",
+        help="classification, regression, or multilabel, where the target does not say.",
     ),
 ]
 TestFile = Annotated[
@@ -60,12 +63,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 
 def load_data(
     name: str,
-    target: str | None,
+    target: str | Sequence[str] | None,
     task: str | None,
     test_file: str | None = None,
     drop: Sequence[str] = (),
 ) -> shoal.Dataset:
-    """A data set by its name or file."""
+    """A data set by its name or file; `target` is text in folders of old runs."""
+    target = [target] if isinstance(target, str) else target or ()
     named = any(entry.name == name for entry in shoal.available())
     if not named and ("/" in name or "." in name or Path(name).is_file()):
         try:
@@ -76,7 +80,7 @@ def load_data(
         except ShoalError as error:
             raise ShoalError(as_options(str(error))) from error
     for option, value in (
-        ("target", target),
+        *(("target", column) for column in target),
         ("task", task),
         ("test-file", test_file),
         *(("drop", column) for column in drop),
@@ -88,19 +92,24 @@ def load_data(
     return shoal.load(name)
 
 
-def target_columns(name: str, target: str | None) -> str | list[str]:
+def target_columns(name: str, target: Sequence[str]) -> str | list[str]:
     """The target's column, or several: A,B, or '"A, B",C' where a name has a comma in it."""
     from shoal.data.files import column_names
 
-    if target is not None and "," not in target:
-        return target
+    if len(target) == 1 and "," not in target[0]:
+        return target[0]
     columns = column_names(name)
-    if target is None:
+    if not target:
         some = ", ".join(columns[:_MOST_NAMES]) + (", ..." if len(columns) > _MOST_NAMES else "")
         raise ShoalError(
             f"--target is missing: which column of {name} is to be predicted? It has {some}"
         )
-    return target if target in columns else next(csv.reader([target]))
+    asked = [[each] if each in columns else next(csv.reader([each])) for each in target]
+    found = list(itertools.chain.from_iterable(asked))
+    for each in found:
+        if found.count(each) > 1:
+            raise ShoalError(f"--target names {each!r} twice; give each column once")
+    return found[0] if len(found) == 1 else found
 
 
 _MOST_NAMES = 20

@@ -202,8 +202,6 @@ def _inputs(piece: pd.DataFrame, model: Model) -> Any:
 
 def _judged(figures: Any, said: Any, piece: pd.DataFrame) -> Any:
     """The figures with some more rows; None where the target cannot be read."""
-    if figures.model.task == "multilabel":
-        return None
     try:
         figures.add(said, piece)
     except ShoalError as error:

@@ -43,14 +43,16 @@ def from_arrays(
         x: inputs: real numbers, whole numbers or booleans. An array in a file (`numpy.memmap`,
             `numpy.load(file, mmap_mode="r")`) stays there, and may be larger than memory: it is
             looked through piece by piece, and rows of it are read as they are used.
-        y: labels or numbers `(n,)`, or several regression targets `(n, outputs)`.
+        y: labels or numbers `(n,)`; several labels a row as 0 and 1 `(n, labels)`; or several
+            regression targets `(n, outputs)`.
         x_test: inputs of a test part of your own; then nothing is carved for it.
         y_test: its targets.
         valid: share (float) or number (int) of rows of the validation part.
         test: the same for the test part; 0.2 unless `x_test` is given.
         seed: of the split, which is stratified for classification.
         task: overrides the inference: text and booleans are classes, real numbers are
-            regression targets, whole numbers are classes if at most 20 differ.
+            regression targets, whole numbers are classes if at most 20 differ; several columns of
+            0 and 1 are several labels a row ("multilabel").
         classes: all labels in the order of their indices; by default those that occur, sorted.
         scale: "standard" (mean 0, standard deviation 1 over the training part), "robust" (median
             0, the middle half 1 wide, clipped smoothly at 3), "pixels" (divided by 255), "none",

@@ -46,7 +46,7 @@ def cut(
         raise ShoalError(f"test={test} must be left out when a test set is given; choose one")
     if test is None:
         test = 0 if own_test else DEFAULT_TEST
-    y = None if target.classes is None else target.y
+    y = target.y if target.task == "classification" else None
     rows = split_rows(n, valid, test, seed, y, target.classes or ())
     return dict(zip(PARTS, rows, strict=True))
 

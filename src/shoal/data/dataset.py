@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +28,7 @@ from shoal.data.tables import from_frame
 from shoal.data.targets import Task
 from shoal.errors import ShoalError, check_choice
 
-Kind = Task | Literal["multilabel"]
+Kind = Task
 KINDS = ("classification", "multilabel", "regression")
 _COLUMNS = {"multilabel": "labels", "regression": "targets"}
 

@@ -64,7 +64,8 @@ class Description:
     def class_table(self) -> list[tuple[str, ...]]:
         """Header and rows of the table of classes, as text."""
         rows = [(str(c.label), str(c.train), str(c.valid), str(c.test)) for c in self.classes]
-        return [("class", "train", "valid", "test"), *rows]
+        noun = "label" if self.numbers["task"] == "multilabel" else "class"
+        return [(noun, "train", "valid", "test"), *rows]
 
     def column_table(self) -> list[tuple[str, ...]]:
         """Header and rows of the table of columns, as text."""

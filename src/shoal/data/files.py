@@ -75,7 +75,8 @@ def from_csv(
 
     Args:
         path: the file, in UTF-8; a gzipped one is gunzipped.
-        target: the column to predict, or several for regression.
+        target: the column to predict, or several: numbers, or 0 and 1 for labels of which more
+            than one may hold.
         test_file: a test part of your own, with the same columns.
         valid: share (float) or number (int) of rows of the validation part.
         test: the same for the test part; 0.2 unless `test_file` is given.

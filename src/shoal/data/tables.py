@@ -44,7 +44,8 @@ def from_frame(
 
     Args:
         frame: one row per example.
-        target: the column to predict, or several for regression.
+        target: the column to predict, or several: numbers, or 0 and 1 for labels of which more
+            than one may hold.
         test_frame: a test part of your own, with the same columns.
         valid: share (float) or number (int) of rows of the validation part.
         test: the same for the test part; 0.2 unless `test_frame` is given.
@@ -162,7 +163,8 @@ def _read_target(frame: pd.DataFrame, targets: list[str], task: Task | None) -> 
     values = target_values(frame, targets)
     column = frame[targets[0]]
     if task is not None or not isinstance(column.dtype, pd.CategoricalDtype):
-        return read_target(values, name=_quoted(targets), task=task)
+        read = read_target(values, name=_quoted(targets), task=task)
+        return replace(read, classes=tuple(targets)) if read.task == "multilabel" else read
     occurring = set(column)
     levels = [level for level in column.cat.categories if level in occurring]
     classes = levels if column.cat.ordered else None

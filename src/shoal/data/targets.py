@@ -1,7 +1,9 @@
 """What is to be predicted: classes or numbers, inferred by stated rules and checked.
 
 Rules of inference, overridden by `task=`: text, booleans and categories are classes; real numbers
-are regression targets; whole numbers are classes if there are at most 20 different ones.
+are regression targets; whole numbers are classes if there are at most 20 different ones. Several
+columns of 0 and 1 are several labels a row, each of which holds or not; of other real numbers they
+are several regression targets.
 Labels become indices 0, 1, … in the sorted order of the labels, and can be given back.
 """
 
@@ -16,8 +18,8 @@ from numpy.typing import NDArray
 
 from shoal.errors import ShoalError, check_choice, unknown
 
-Task = Literal["classification", "regression"]
-TASKS: Final[tuple[Task, ...]] = ("classification", "regression")
+Task = Literal["classification", "multilabel", "regression"]
+TASKS: Final[tuple[Task, ...]] = ("classification", "multilabel", "regression")
 MOST_INTEGER_CLASSES: Final = 20
 
 
@@ -27,8 +29,9 @@ class Target:
 
     Attributes:
         task: what kind of prediction.
-        y: int64 class indices `(n,)`, or float64 numbers in their own units `(n, outputs)`.
-        classes: the labels in the order of the indices; None for regression.
+        y: int64 class indices `(n,)`; for several labels a row float32 0 and 1 `(n, labels)`;
+            or float64 numbers in their own units `(n, outputs)`.
+        classes: the labels in the order of the indices, or of the columns; None for regression.
         why: how the task was decided, in words.
     """
 
@@ -48,10 +51,12 @@ def read_target(
     """Check a target and decide what it is.
 
     Args:
-        values: labels or numbers `(n,)`, or several regression targets `(n, outputs)`.
+        values: labels or numbers `(n,)`; several labels a row as 0 and 1 `(n, labels)`; or several
+            regression targets `(n, outputs)`.
         name: what to call it in an error.
         task: what it is, if the rules of inference are not to decide.
-        classes: all labels in the order of their indices; by default those that occur, sorted.
+        classes: all labels in the order of their indices; by default those that occur, sorted. Of
+            several labels a row, what the columns are called.
 
     Raises:
         ShoalError: on missing values, mixed types, one class or one value only, labels that
@@ -67,6 +72,10 @@ def read_target(
     decided, why = (task, f"as asked (task={task!r})") if task else _infer(raw, name, classes)
     if decided == "regression":
         return Target("regression", _numbers(raw, name), None, why)
+    if decided == "multilabel":
+        y = _several(raw, name)
+        names = tuple(range(y.shape[1])) if classes is None else tuple(classes)
+        return Target("multilabel", y, names, why)
     indices, labels = _indices(raw, name, classes)
     return Target("classification", indices, labels, why)
 
@@ -75,7 +84,7 @@ def read_more(values: object, like: Target, *, name: str = "y_test") -> NDArray[
     """A further target (of a separate test set), read in the way of the first.
 
     Returns:
-        What `like.y` is: class indices, or numbers `(n, outputs)`.
+        What `like.y` is: class indices, 0 and 1 `(n, labels)`, or numbers `(n, outputs)`.
 
     Raises:
         ShoalError: also if a label is not among the first one's classes.
@@ -92,6 +101,14 @@ def read_more(values: object, like: Target, *, name: str = "y_test") -> NDArray[
                 f"but has {y.shape[1]}; give the same columns"
             )
         return y
+    if like.task == "multilabel":
+        labels = _several(raw, name)
+        if labels.shape[1] != len(like.classes):
+            raise ShoalError(
+                f"{name} must have {len(like.classes)} columns of labels as the training rows "
+                f"have, but has {labels.shape[1]}; give the same columns"
+            )
+        return labels
     return _lookup(raw, name, like.classes)
 
 
@@ -187,14 +204,7 @@ def _infer(raw: NDArray[Any], name: str, classes: Sequence[Any] | None) -> tuple
     if classes is not None:
         return "classification", "inferred: the classes are given"
     if raw.ndim == 2:
-        one_hot = ((raw == 0) | (raw == 1)).all() and (raw.sum(axis=1) == 1).all()
-        if one_hot or raw.dtype.kind != "f":
-            raise ShoalError(
-                f"{name} of shape {raw.shape} can be one-hot labels or several targets; for "
-                f"classification give one label a row ({name}.argmax(axis=1)), for numbers say "
-                "task='regression'"
-            )
-        return "regression", "inferred: several real numbers a row"
+        return _infer_several(raw, name)
     if raw.dtype.kind in "Ub":
         noun = "text" if raw.dtype.kind == "U" else "booleans"
         return "classification", f"inferred: the labels are {noun}"
@@ -208,6 +218,47 @@ def _infer(raw: NDArray[Any], name: str, classes: Sequence[Any] | None) -> tuple
     if different <= MOST_INTEGER_CLASSES:
         why += f", only {different} different (if they are classes, say task='classification')"
     return "regression", why
+
+
+def _infer_several(raw: NDArray[Any], name: str) -> tuple[Task, str]:
+    """The task of several columns."""
+    if raw.dtype.kind != "U" and ((raw == 0) | (raw == 1)).all():
+        if (raw.sum(axis=1) != 1).any():
+            return "multilabel", "inferred: several columns of 0 and 1"
+        raise ShoalError(
+            f"{name} of shape {raw.shape} has one 1 in every row, so it can be one-hot labels; for "
+            f"classification give one label a row ({name}.argmax(axis=1)), for labels of which "
+            "more may hold say task='multilabel', for numbers task='regression'"
+        )
+    if raw.dtype.kind == "U":
+        raise ShoalError(
+            f"{name} must be numbers or 0 and 1 (several labels a row) in several columns, but has "
+            f"text such as {str(raw.flat[0])!r}; give one column of labels, or turn each into 0 "
+            "and 1"
+        )
+    if raw.dtype.kind != "f":
+        raise ShoalError(
+            f"{name} of shape {raw.shape} has whole numbers in several columns; for numbers say "
+            "task='regression', for classification give one label a row"
+        )
+    return "regression", "inferred: several real numbers a row"
+
+
+def _several(raw: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Several labels a row as 0 and 1, `(n, labels)`."""
+    if raw.ndim != 2:
+        raise ShoalError(
+            f"{name} must have two columns of 0 and 1 or more for task='multilabel', one for each "
+            f"label, but has shape {raw.shape}; for one label take task='classification'"
+        )
+    wrong = ~np.isin(raw, (0, 1))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0].tolist()
+        raise ShoalError(
+            f"{name} must be 0 and 1 for task='multilabel', but has {raw[row, column].item()!r} in "
+            f"row {row}, column {column} (counted from 0); turn labels into columns of 0 and 1"
+        )
+    return raw.astype(np.float32)
 
 
 def _numbers(raw: NDArray[Any], name: str) -> NDArray[np.float64]:

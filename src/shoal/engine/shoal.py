@@ -141,7 +141,7 @@ class Shoal:
 
         Raises:
             ShoalError: no such member or arm, nobody left, fewer members than asked for, no
-                validation part to choose by; data with several labels a row.
+                validation part to choose by.
 
         >>> import shoal
         >>> recipes = {
@@ -156,11 +156,6 @@ class Shoal:
         >>> len(trained.ensemble(best=3))
         3
         """
-        if self._data.task == "multilabel":
-            raise ShoalError(
-                "an ensemble is for classes or numbers, not for several labels a row; take the "
-                "mean of Shoal.probabilities"
-            )
         if best is not None and size is not None:
             raise ShoalError(f"give best or size, one of the two (best={best}, size={size})")
         history = History(self.members, self._cohorts)

@@ -210,8 +210,9 @@ def as_array(y: Any, name: str = "y") -> NDArray[Any]:
     """
     if y is None:
         raise ShoalError(f"fit requires {name} to be passed, but the target {name} is None")
+    sparse: Any = y
     if issparse(y):
-        return np.asarray(y.toarray())
+        return np.asarray(sparse.toarray())
     try:
         array = np.asarray(y)
         return array.astype(object) if array.dtype.kind == "T" else array

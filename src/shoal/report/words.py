@@ -33,7 +33,7 @@ def compared(comparison: Comparison) -> str:
     if data:
         shape = " × ".join(f"{size:,}" for size in data["in_shape"])
         inputs = f"{shape} inputs" if len(data["in_shape"]) > 1 else _count(shape, "input")
-        noun = "class" if data["task"] == "classification" else "target"
+        noun = {"classification": "class", "multilabel": "label"}.get(data["task"], "target")
         rows = data["rows"]
         kinds = (("train", "rows to train on"), ("valid", "to choose by"), ("test", "to judge by"))
         given = [f"{rows[part]:,} {what}" for part, what in kinds if rows[part]]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shoal.comparison import Comparison
 from shoal.comparison.metrics import Metric
 from shoal.comparison.statistics import LEVEL, Interval, Verdict, holm, mean_interval
-from shoal.engine.ensemble.predictions import ClassPredictions
+from shoal.engine.ensemble.predictions import ClassPredictions, LabelPredictions
 from shoal.errors import counted
 
 if TYPE_CHECKING:
@@ -115,14 +115,16 @@ def p_of_mean(values: Values) -> float:
 def row_losses(ensemble: Ensemble, metric: Metric) -> Values:
     """How badly networks do on each validation row on average, in the measure of a metric (rows,).
 
-    Accuracy: the share of them that is wrong; the loss of classes: -log p of the true one; else the
-    squared error, mean over targets.
+    Accuracy: the share of them that is wrong; the loss of classes: -log p of the true one; of
+    several labels a row their mean; else the squared error, mean over targets.
     """
     part = cast("PartName", metric.name.split("_")[0])
     said = ensemble.predictions(part)
     if isinstance(said, ClassPredictions):
         every = said.errors if metric.measure == "accuracy" else -said.log_p_true
         return np.asarray(every.mean(axis=0))
+    if isinstance(said, LabelPredictions):
+        return np.asarray(said.of_rows(metric.measure).mean(axis=0))
     squares = said.errors**2
     if metric.measure == "rmse":
         squares = squares * said.scale**2

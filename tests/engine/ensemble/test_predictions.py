@@ -7,10 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
+from scipy.special import expit
+from sklearn.metrics import (
+    accuracy_score,
+    hamming_loss,
+    log_loss,
+    mean_squared_error,
+    r2_score,
+)
 
 from shoal.engine.ensemble import predictions as module
-from shoal.engine.ensemble.predictions import ClassPredictions, TargetPredictions, winners
+from shoal.engine.ensemble.predictions import (
+    ClassPredictions,
+    LabelPredictions,
+    TargetPredictions,
+    winners,
+)
 
 
 def softmax(z):
@@ -103,6 +115,58 @@ def test_the_gap_of_jensen_is_what_averaging_takes_off_and_never_negative(z):
 def test_equal_members_have_no_gap(classes_of):
     z = np.repeat(classes_of(1, 30, 3).outputs, 4, axis=0)
     assert ClassPredictions(z, np.zeros(30, np.int64)).ambiguity() < 1e-15
+
+
+# --- several labels a row ---------------------------------------------------------------------
+
+
+def labels_of(members: int, rows: int, labels: int) -> LabelPredictions:
+    rng = np.random.default_rng((members, rows, labels))
+    z = 3 * rng.standard_normal((members, rows, labels)).astype(np.float32)
+    return LabelPredictions(z, (rng.random((rows, labels)) < 0.4).astype(np.float32))
+
+
+def by_label(y, p):
+    return np.mean([log_loss(y[:, k], p[:, k], labels=[0, 1]) for k in range(y.shape[1])])
+
+
+@pytest.mark.parametrize(("members", "rows", "labels"), [(1, 9, 2), (5, 40, 3), (12, 300, 10)])
+def test_averages_of_labels_are_those_of_sklearn(members, rows, labels):
+    said = labels_of(members, rows, labels)
+    weights = subsets_of(members, np.random.default_rng(1))
+    found = said.of_averages(weights)
+    for k, w in enumerate(weights):
+        p = np.mean([expit(said.outputs[m].astype(float)) for m in np.flatnonzero(w)], axis=0)
+        np.testing.assert_allclose(found["loss"][k], by_label(said.y, p), rtol=1e-10)
+        assert found["accuracy"][k] == accuracy_score(said.y, p > 0.5)
+        np.testing.assert_allclose(found["hamming"][k], 1 - hamming_loss(said.y, p > 0.5))
+
+
+def test_members_of_labels_are_those_of_sklearn():
+    said = labels_of(4, 50, 3)
+    found = said.of_members()
+    for m, z in enumerate(said.outputs):
+        p = expit(z.astype(float))
+        np.testing.assert_allclose(found["loss"][m], by_label(said.y, p), rtol=1e-10)
+        np.testing.assert_allclose(found["accuracy"][m], accuracy_score(said.y, z > 0))
+        np.testing.assert_allclose(found["hamming"][m], 1 - hamming_loss(said.y, z > 0))
+    for name, value in found.items():
+        rows = said.of_rows(name).mean(axis=-1)
+        np.testing.assert_allclose(rows if name == "loss" else 1 - rows, value)
+
+
+def test_the_gap_of_labels_is_what_averaging_takes_off():
+    said = labels_of(5, 60, 4)
+    loss = said.of_averages(np.full((1, 5), 0.2))["loss"][0]
+    assert said.ambiguity() > 0
+    np.testing.assert_allclose(said.of_members()["loss"].mean() - said.ambiguity(), loss)
+
+
+def test_nothing_is_clamped_where_a_label_is_nearly_sure():
+    z = np.array([[[2000.0]], [[-3000.0]]], np.float32)
+    said = LabelPredictions(z, np.array([[0.0]], np.float32))
+    np.testing.assert_allclose(said.of_members()["loss"], [2000, 0])
+    np.testing.assert_allclose(said.of_averages(np.array([[0.5, 0.5]]))["loss"], np.log(2))
 
 
 # --- numbers ----------------------------------------------------------------------------------

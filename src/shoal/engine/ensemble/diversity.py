@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engine.ensemble.predictions import ClassPredictions, Predictions
+from shoal.engine.ensemble.predictions import Predictions, TargetPredictions
 from shoal.engine.executor import one_blas_thread
 from shoal.engine.member import Member
 
@@ -46,11 +47,11 @@ class Diversity:
     Attributes:
         part: of the data.
         members: how many.
-        disagreement: share of rows on which two members name different classes, mean over pairs;
-            NaN for numbers and for one member.
+        disagreement: share of rows on which two members name different classes (of labels, where
+            a row has several), mean over pairs; NaN for numbers and for one member.
         error_correlation: of two members' errors over the rows, mean over pairs. Errors are 0 or 1
-            for classes, prediction - target for numbers (mean over targets). NaN where no pair
-            has one, as where nobody errs.
+            for classes and labels, prediction - target for numbers (mean over targets or labels).
+            NaN where no pair has one, as where nobody errs.
         mean_loss: mean loss of the members.
         ambiguity: what averaging takes off.
         loss: of the ensemble.
@@ -89,10 +90,11 @@ def diversity_of(predictions: Predictions, members: Sequence[Member], part: str)
     """Diversity of members whose predictions these are, in the same order."""
     count = len(members)
     first, second = np.triu_indices(count, 1)
-    if isinstance(predictions, ClassPredictions):
-        disagreements = disagreement(predictions.labels)[first, second]
-    else:
+    if isinstance(predictions, TargetPredictions):
         disagreements = np.full(len(first), np.nan)
+    else:
+        labels = predictions.labels.reshape(count, -1)
+        disagreements = disagreement(labels)[first, second]
     correlations = correlation(predictions.errors)[first, second]
     arms, seeds = (np.array(v) for v in zip(*((m.arm, m.seed) for m in members), strict=True))
     same_arm, same_seed = arms[first] == arms[second], seeds[first] == seeds[second]
@@ -119,7 +121,7 @@ def diversity_of(predictions: Predictions, members: Sequence[Member], part: str)
     )
 
 
-def disagreement(labels: NDArray[np.int64]) -> Values:
+def disagreement(labels: NDArray[Any]) -> Values:
     """Share of rows on which two members differ: (members, rows) -> (members, members).
 
     >>> disagreement(np.array([[0, 1, 2, 2], [0, 1, 1, 1]]))

@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from shoal.engine.ensemble.diversity import Diversity, diversity_of
 from shoal.engine.ensemble.predictions import (
     ClassPredictions,
+    LabelPredictions,
     Predictions,
     TargetPredictions,
+    likely,
+    log_sigmoid,
     log_softmax,
     winners,
 )
@@ -44,8 +47,9 @@ class Scores:
     Attributes:
         part: of the data.
         rows: how many it has.
-        ensemble: "loss" and "accuracy"; or "loss" (the squared error of the standardised targets,
-            whatever the members were trained with), "rmse" and "r2".
+        ensemble: "loss" and "accuracy" (for several labels a row: all of them right), and
+            "hamming" (labels that are right); or "loss" (the squared error of the standardised
+            targets, whatever the members were trained with), "rmse" and "r2".
         members: the same of each member (members,).
     """
 
@@ -77,7 +81,7 @@ class Scores:
         ]
         for name, value in self.ensemble.items():
             row = (value, self.mean[name], self.best[name])
-            percent = name == "accuracy"
+            percent = name in ("accuracy", "hamming")
             cells = [f"{100 * v:.2f} %" if percent else f"{v:.4g}" for v in row]
             label = {"rmse": "RMSE", "r2": "R²"}.get(name, name)
             lines.append(f"{label:<8}  " + "  ".join(f"{cell:>9}" for cell in cells))
@@ -88,7 +92,8 @@ class Ensemble:
     """Some members of a shoal that answer together; made by `Shoal.ensemble`.
 
     For classes the members' probabilities are averaged, p̄ = 1/K Σₘ softmax(zₘ), and the class
-    with the highest is the answer; for numbers their outputs. It holds the weights of the moment
+    with the highest is the answer; for several labels a row σ(zₘ), and the labels above one half;
+    for numbers their outputs. It holds the weights of the moment
     when it was made; training that goes on does not change it.
 
     Attributes:
@@ -137,6 +142,8 @@ class Ensemble:
     def probabilities(self, x: Any) -> Values:
         """Mean of the members' probabilities, (rows, classes), in the order of `data.classes`.
 
+        Of several labels a row, the probability of each, (rows, labels).
+
         Args:
             x: rows (rows, *in_shape), prepared like the data that was trained on
                 (`data.prepare` does that with new ones).
@@ -144,16 +151,19 @@ class Ensemble:
         Raises:
             ShoalError: rows of another shape; trained for regression.
         """
-        if self._data.task != "classification":
+        if self._data.task == "regression":
             raise ShoalError("probabilities are for classes; for regression take predict")
+        logs = log_softmax if self._data.task == "classification" else log_sigmoid
         outputs = self._outputs(x)
         total = np.zeros(outputs.shape[1:])
         for z in outputs:  # one after another: the order of the sum does not depend on the rows
-            total += np.exp(log_softmax(z))
+            total += np.exp(logs(z))
         return total / len(self)
 
     def predict(self, x: Any) -> NDArray[Any]:
         """The most likely label of every row (rows,), or numbers in their own unit (rows, targets).
+
+        Of several labels a row 1 for those that are likelier than not, else 0 (rows, labels).
 
         Args:
             x: rows, as for `probabilities`.
@@ -163,6 +173,8 @@ class Ensemble:
         """
         if self._data.task == "classification":
             return self._data.labels(winners(self.probabilities(x)))
+        if self._data.task == "multilabel":
+            return likely(self.probabilities(x)).astype(np.int64)
         outputs = self._outputs(x)
         total = np.zeros(outputs.shape[1:])
         for values in outputs:
@@ -173,7 +185,8 @@ class Ensemble:
         """Loss and accuracy (or loss, RMSE and R²) of the ensemble, beside those of its members.
 
         The loss of classes is -log p̄ₜ, t the true class: that of the mean probability, not the
-        mean of the members' losses. All rows of the part count.
+        mean of the members' losses (of several labels a row the mean over them). All
+        rows of the part count.
 
         Args:
             part: "train", "valid" or "test".
@@ -201,7 +214,7 @@ class Ensemble:
 
         Args:
             part: "train", "valid" or "test".
-            measure: "accuracy", "loss", "rmse" or "r2"; None for accuracy, or RMSE.
+            measure: "accuracy", "hamming", "loss", "rmse" or "r2"; None for accuracy, or RMSE.
             subsets: how many of each size at most.
             seed: of the random subsets.
 
@@ -254,7 +267,9 @@ class Ensemble:
             starts = range(0, len(rows), 8 * PIECE)
             said = [self._outputs(rows.inputs(slice(at, at + 8 * PIECE))) for at in starts]
             outputs = np.concatenate(said, axis=1)
-            if self._data.target_scale is None:
+            if self._data.task == "multilabel":
+                self._known[part] = LabelPredictions(outputs, rows.y)
+            elif self._data.target_scale is None:
                 self._known[part] = ClassPredictions(outputs, rows.y)
             else:
                 self._known[part] = TargetPredictions(outputs, rows.y, self._data.target_scale)

@@ -75,25 +75,10 @@ class ClassPredictions:
             measure: "loss" or "accuracy".
             weights: (averages, members).
         """
+        if measure == "loss":
+            return log_losses(self.log_p_true, weights)
         with one_blas_thread():
-            return self._losses(weights) if measure == "loss" else self._accuracies(weights)
-
-    def _losses(self, weights: Values) -> Values:
-        best = self.log_p_true.max(axis=0)
-        relative = self.log_p_true - best
-        shares_of_best = np.exp(relative)
-        losses = np.empty(len(weights))
-        for some in pieces(len(weights), len(self.y)):
-            shares = weights[some] @ shares_of_best
-            with np.errstate(divide="ignore"):
-                logs = np.log(shares)
-            gone = shares < np.finfo(np.float64).tiny  # far below a member that is not in it
-            for k in np.flatnonzero(gone.any(axis=-1)):
-                w = weights[some][k]
-                terms = np.log(w[w > 0, None]) + relative[np.ix_(w > 0, gone[k])]
-                logs[k, gone[k]] = np.logaddexp.reduce(terms, axis=0)
-            losses[some] = -(logs + best).mean(axis=-1)
-        return losses
+            return self._accuracies(weights)
 
     def _accuracies(self, weights: Values) -> Values:
         right = np.zeros(len(weights), np.int64)
@@ -114,9 +99,83 @@ class ClassPredictions:
         This is mean member loss - loss of the ensemble. It is never negative: log is concave, so
         the logarithm of a mean is at least the mean of the logarithms (Jensen 1906).
         """
-        logs = self.log_p_true
-        gap = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)) - logs.mean(axis=0)
-        return float(np.maximum(gap, 0).mean())  # of equal members rounding may leave -1e-17
+        return jensen_gap(self.log_p_true)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelPredictions:
+    """What members say of several labels a row, each of which holds or not.
+
+    Attributes:
+        outputs: logits (members, rows, labels).
+        y: 1 where a label holds, else 0 (rows, labels).
+    """
+
+    outputs: NDArray[np.float32]
+    y: NDArray[np.float32]
+
+    measures: ClassVar[tuple[str, ...]] = METRICS["multilabel"]
+
+    @cached_property
+    def labels(self) -> NDArray[np.bool_]:
+        """Which labels each member finds likelier than not (members, rows, labels)."""
+        return np.asarray(self.outputs > 0)
+
+    @cached_property
+    def log_p_true(self) -> Values:
+        """Logarithm of each member's probability of what is true (members, rows, labels).
+
+        log σ(z) where the label holds, else log σ(-z) = log(1 - σ(z)).
+        """
+        return log_sigmoid(np.where(self.y > 0, self.outputs, -self.outputs))
+
+    @property
+    def errors(self) -> Values:
+        """1 where a member is wrong and 0 where it is right (members, rows, labels)."""
+        return np.asarray(self.labels != (self.y > 0), np.float64)
+
+    def of_rows(self, measure: str) -> Values:
+        """How badly each member does on each row (members, rows).
+
+        Loss: -log p, mean over the labels. Hamming: the share of them that is wrong. Accuracy: 1
+        where any is.
+        """
+        if measure == "loss":
+            return np.asarray(-self.log_p_true.mean(axis=-1))
+        wrong = self.errors
+        return np.asarray(wrong.max(axis=-1) if measure == "accuracy" else wrong.mean(axis=-1))
+
+    def of_members(self) -> dict[str, Values]:
+        """Loss, accuracy (all labels of a row right) and Hamming (labels right) of each member."""
+        bad = {name: self.of_rows(name).mean(axis=-1) for name in self.measures}
+        return {name: value if name == "loss" else 1 - value for name, value in bad.items()}
+
+    def of_averages(self, weights: Values) -> dict[str, Values]:
+        """Loss, accuracy and Hamming of averages of the members' probabilities."""
+        return {name: self.of_averages_in(name, weights) for name in self.measures}
+
+    def of_averages_in(self, measure: str, weights: Values) -> Values:
+        """One measure of averages of the members' probabilities.
+
+        Args:
+            measure: "loss", "accuracy" or "hamming".
+            weights: (averages, members).
+        """
+        flat = self.log_p_true.reshape(len(self.outputs), -1)
+        if measure == "loss":
+            return log_losses(flat, weights)
+        p = np.exp(log_sigmoid(self.outputs)).reshape(flat.shape)
+        found = np.empty(len(weights))
+        for some in pieces(len(weights), flat.shape[1]):
+            with one_blas_thread():
+                right = likely(weights[some] @ p).reshape(-1, *self.y.shape) == (self.y > 0)
+            every = right.all(axis=-1) if measure == "accuracy" else right.mean(axis=-1)
+            found[some] = every.mean(axis=-1)
+        return found
+
+    def ambiguity(self) -> float:
+        """Mean over rows, labels and members of log(p̄ / pₘ), p of what is true; never negative."""
+        return jensen_gap(self.log_p_true)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +238,52 @@ class TargetPredictions:
         return float(((self.errors - self.errors.mean(axis=0)) ** 2).mean())
 
 
-Predictions = ClassPredictions | TargetPredictions
+Predictions = ClassPredictions | LabelPredictions | TargetPredictions
+
+
+def log_losses(logs: Values, weights: Values) -> Values:
+    """Mean of -log Σₘ wₘ pₘ for some averages, from the members' log p (members, places).
+
+    Args:
+        logs: of the probability of what is true.
+        weights: (averages, members).
+    """
+    best = logs.max(axis=0)
+    relative = logs - best
+    shares_of_best = np.exp(relative)
+    losses = np.empty(len(weights))
+    for some in pieces(len(weights), logs.shape[1]):
+        with one_blas_thread():
+            shares = weights[some] @ shares_of_best
+        with np.errstate(divide="ignore"):
+            sums = np.log(shares)
+        gone = shares < np.finfo(np.float64).tiny  # far below a member that is not in it
+        for k in np.flatnonzero(gone.any(axis=-1)):
+            w = weights[some][k]
+            terms = np.log(w[w > 0, None]) + relative[np.ix_(w > 0, gone[k])]
+            sums[k, gone[k]] = np.logaddexp.reduce(terms, axis=0)
+        losses[some] = -(sums + best).mean(axis=-1)
+    return losses
+
+
+def jensen_gap(logs: Values) -> float:
+    """Mean of log(p̄ / pₘ) over members and places, p̄ the mean, from log p (members, …)."""
+    gap = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs)) - logs.mean(axis=0)
+    return float(np.maximum(gap, 0).mean())  # of equal members rounding may leave -1e-17
+
+
+def log_sigmoid(z: NDArray[np.float32]) -> Values:
+    """log σ(z) = -log(1 + exp(-z)), in float64 and without a clamp."""
+    return np.asarray(-np.logaddexp(0, -z.astype(np.float64)))
+
+
+def likely(p: Values) -> NDArray[np.bool_]:
+    """Whether a label is likelier than not; of one that is as likely as not, no.
+
+    >>> likely(np.array([0.2, 0.5, 0.7]))
+    array([False, False,  True])
+    """
+    return np.asarray(p > 0.5 * (1 + TIE))
 
 
 def log_softmax(z: NDArray[np.float32]) -> Values:
