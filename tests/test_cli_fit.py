@@ -61,6 +61,7 @@ def home(tmp_path, monkeypatch):
     houses().to_csv("train.csv", index=False)
     houses(40, seed=1).to_csv("new.csv", index=False)
     Path("r.toml").write_text(RECIPE)
+    Path("s.toml").write_text(RECIPE.replace("0.02", "{ log_uniform = [0.01, 0.1] }"))
     return tmp_path
 
 
@@ -359,7 +360,7 @@ def test_a_wrong_row_is_counted_from_the_start_of_the_file(run, home, monkeypatc
     assert status == 2
     assert "column 'size' must hold numbers, but row 77 (counted from 0) has 'big'" in err
     assert {p.name for p in Path().iterdir()} == {
-        "new.csv", "odd.csv", "r.toml", "train.csv", "train.shoal",
+        "new.csv", "odd.csv", "r.toml", "s.toml", "train.csv", "train.shoal",
     }  # fmt: skip
 
 
@@ -426,6 +427,8 @@ def test_a_model_of_an_array_takes_the_columns_in_their_order(run, home):
         (("train.csv", "--target", "dear", "--target", "dear"), "--target names 'dear' twice"),
         (("train.csv", "--target", "new,dear"), "labels of one type, but mixes bool, text"),
         (("train.csv", "--target", "new", "--task", "multilabel"), "two columns of 0 and 1 or mo"),
+        ((*CLASSES[:-2], "--recipe", "s.toml"), "s.toml has distributions in it, so it is no reci"),
+        ((*CLASSES, "--groups", "street", "--valid-file", "new.csv"), "say --drop street"),
         ((*CLASSES, "--seed", "-1"), "--seed=-1 must be a whole number >= 0"),
         ((*CLASSES, "--hidden", "0"), "--hidden=0 must be a whole number >= 1"),
     ],
@@ -519,7 +522,7 @@ def fitted(run, home):
         (("x.shoal", "new.csv"), "x.shoal does not exist; give a model file"),
         (("c.shoal", "x.csv"), "there is no file 'x.csv'"),
         (("c.shoal", "c.shoal"), "must be a file .csv"),
-        (("c.shoal", "few.csv"), "there is no column 'size'; it has kind, code, new"),
+        (("c.shoal", "few.csv"), "there is no column 'size' in few.csv; it has kind, code"),
         (("c.shoal", "none.csv"), "has column names but no rows"),
         (("c.shoal", "new.csv", "--interval", "0.9"), "--interval is for numbers"),
         (("n.shoal", "new.csv", "--proba"), "--proba is for classes"),

@@ -121,6 +121,11 @@ def fit(
     share = _share(valid)
     if valid_file is not None and share != "auto":
         raise ShoalError(f"give --valid={valid} or --valid-file={valid_file}, not both")
+    if valid_file is not None and groups is not None:
+        raise ShoalError(
+            f"--groups={groups} says which rows may be kept aside, but --valid-file={valid_file} "
+            f"is given for that; to leave the column out say --drop {shlex.quote(groups)}"
+        )
     further = {
         name: _more(table, other)
         for name, other in (("validation", valid_file), ("test", test_file))
@@ -294,7 +299,13 @@ def _read_recipe(path: str) -> Any:
     except tomllib.TOMLDecodeError as error:
         raise ShoalError(f"{path} is not TOML: {error}") from None
     if not several:
-        return shoal.Recipe.from_toml(text, path)
+        recipe = shoal.Recipe.from_toml(text, path)
+        if recipe.is_space:
+            raise ShoalError(
+                f"{path} has distributions in it, so it is no recipe but a search space; `shoal "
+                f"search {shlex.quote(path)}` finds a recipe in it"
+            )
+        return recipe
     recipes = parse_recipes(text, path).recipes
     if len(recipes) > 1:
         raise ShoalError(

@@ -78,6 +78,7 @@ def predict(
                     continue
                 if not rows:
                     _check_columns(piece, keep or [], answer.names, file)
+                    _check_inputs(piece, core, file)
                     if core.targets and set(core.targets) <= set(piece.columns):
                         figures = Figures(core, list(core.targets))
                 with _counted_from(rows):
@@ -218,6 +219,14 @@ def _check_columns(piece: pd.DataFrame, keep: list[str], names: list[str], file:
             raise ShoalError(
                 f"--keep={column} is the name of a column of the predictions; rename it in {file}"
             )
+
+
+def _check_inputs(piece: pd.DataFrame, model: Model, file: str) -> None:
+    """Require the columns that a model of a table was fitted on."""
+    from shoal.data.preparation import TablePreparation, refuse_missing
+
+    if isinstance(model.preparation, TablePreparation):
+        refuse_missing(model.preparation.columns, piece.columns, f" in {file}")
 
 
 @contextmanager
