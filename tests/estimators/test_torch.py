@@ -53,6 +53,23 @@ def test_convolutional_networks(stack, images):
     check(a_model(Network(STACKS[stack]), fit_array(x)), x)
 
 
+@pytest.mark.parametrize("columns", [None, 4, 0])
+def test_waves_of_numbers(columns):
+    layers = (shoal.PeriodicEmbedding(columns=columns), shoal.Affine(8), shoal.GELU())
+    check(a_model(Network((shoal.Flatten(), *layers, *END)), fit_array(X)), X)
+
+
+def test_a_model_of_the_preset_tuned():
+    y = X[:, 0] - X[:, 1] ** 2
+    model = shoal.ShoalRegressor(preset="tuned", epochs=3, random_state=0).fit(X, y)
+    core = model.model_
+    module = to_torch(model)
+    ready = core.preparation.transform(X)
+    assert np.abs(said(module, ready) - core.forward(ready)[0]).max() < 1e-5
+    assert np.array_equal(from_torch(module, model).predict(X), model.predict(X))
+    assert {"w", "phase", "V", "b"} <= {name.split(".")[1] for name in module.state_dict()}
+
+
 def test_a_layer_that_stands_in_two_places():
     same = shoal.Affine(8)
     network = Network((shoal.Conv2D(2, 3), shoal.Flatten(), same, shoal.ReLU(), same, *END))
@@ -85,6 +102,9 @@ def test_refusals(monkeypatch):
     uneven = a_model(Network((shoal.Conv2D(2, 4, padding="same"), *END)), fit_array(IMAGES["grey"]))
     with pytest.raises(ShoalError, match="pads one side more than the other"):
         to_torch(uneven)
+    waves = (shoal.Flatten(), shoal.PeriodicEmbedding(), *END)
+    with pytest.raises(ShoalError, match="after an image has no module in PyTorch"):
+        to_torch(a_model(Network(waves), fit_array(IMAGES["colour"])))
     normal = a_model(Network((shoal.BatchNorm(), *END)), fit_array(IMAGES["grey"]))
     with pytest.raises(ShoalError, match="has no module in PyTorch"):
         to_torch(normal)

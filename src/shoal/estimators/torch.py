@@ -1,5 +1,7 @@
 """Weights to and from PyTorch: each member is an `nn.Sequential` of PyTorch's own layers.
 
+Only waves of numbers (`PeriodicEmbedding`) are a module of ours, because PyTorch has none.
+
 PyTorch's images are channels first, ours channels last. So the modules take prepared rows
 `(rows, features)`, or images `(rows, channels, height, width)`, and the weights are turned: those
 of a convolution from (rows, columns, channels, filters) to (filters, channels, rows, columns), and
@@ -31,6 +33,7 @@ from shoal.nn import (
     LeakyReLU,
     MaxPool2D,
     Network,
+    PeriodicEmbedding,
     ReLU,
     Sigmoid,
     Tanh,
@@ -61,9 +64,10 @@ def to_torch(model: Any, member: int = 0) -> Any:
         if type(layer) not in _MODULES or (isinstance(layer, BatchNorm) and len(before) == 2):
             raise ShoalError(f"{layer!r} for rows of shape {before} has no module in PyTorch")
         module = _MODULES[type(layer)](torch.nn, layer, before)
-        order = _order(core.network, shapes, place)
         weights = {
-            _NAMES[name]: torch.from_numpy(_turned(value[member], None if name == "b" else order))
+            _key(layer, name): torch.from_numpy(
+                _turned(value[member], *_way(core.network, shapes, place, name))
+            )
             for name, value in params.items()
         }
         module.load_state_dict(weights, strict=False)
@@ -94,18 +98,17 @@ def _read(sequential: Any, model: Model) -> list[Weights]:
     params: list[Weights] = []
     for place, layer in enumerate(model.network.layers):
         found: Weights = {}
-        order_here = _order(model.network, shapes, place)
         for name, p in layer.parameters(shapes[place]).items():
-            order = None if name == "b" else order_here
-            key = f"{place}.{_NAMES[name]}"
+            way = _way(model.network, shapes, place, name)
+            key = f"{place}.{_key(layer, name)}"
             if key not in state:
                 raise ShoalError(f"the modules lack {key!r}, the {name} of {layer!r}")
-            wanted = _turned(np.empty(p.shape, np.float32), order).shape
+            wanted = _turned(np.empty(p.shape, np.float32), *way).shape
             if state[key].shape != wanted:
                 raise ShoalError(
                     f"{key!r} must have shape {wanted} for {layer!r}, not {state[key].shape}"
                 )
-            found[name] = _turned_back(state[key].astype(np.float32), order)
+            found[name] = _turned_back(state[key].astype(np.float32), *way)
         params.append(found)
     return params
 
@@ -121,12 +124,35 @@ _NAMES: Final = {
 """How PyTorch calls our parameters."""
 
 
+def _key(layer: Layer, name: str) -> str:
+    """How a module calls a parameter of a layer."""
+    return name if isinstance(layer, PeriodicEmbedding) else _NAMES[name]
+
+
 Order = NDArray[np.int64] | None
 """Where the features of PyTorch's order stand in ours; None where both are the same."""
 
 
-def _turned(value: NDArray[np.float32], order: Order) -> NDArray[np.float32]:
+def _way(
+    network: Network, shapes: Sequence[tuple[int, ...]], place: int, name: str
+) -> tuple[Order, bool]:
+    """In which order of features PyTorch has a parameter, and whether it has the axes as we have.
+
+    Raises:
+        ShoalError: waves of places of an image, which stand elsewhere there.
+    """
+    layer, order = network.layers[place], _order(network, shapes, place)
+    if not isinstance(layer, PeriodicEmbedding):
+        return (None if name == "b" else order), False
+    if order is not None:
+        raise ShoalError(f"{layer!r} after an image has no module in PyTorch")
+    return None, True
+
+
+def _turned(value: NDArray[np.float32], order: Order, as_it_is: bool) -> NDArray[np.float32]:
     """A parameter as PyTorch has it."""
+    if as_it_is:
+        return np.array(value, order="C")
     if value.ndim == 4:
         value = value.transpose(3, 2, 0, 1)
     elif order is not None:
@@ -134,8 +160,10 @@ def _turned(value: NDArray[np.float32], order: Order) -> NDArray[np.float32]:
     return np.array(value.T if value.ndim == 2 else value, order="C")
 
 
-def _turned_back(value: NDArray[np.float32], order: Order) -> NDArray[np.float32]:
+def _turned_back(value: NDArray[np.float32], order: Order, as_it_is: bool) -> NDArray[np.float32]:
     """The inverse of `_turned`."""
+    if as_it_is:
+        return np.array(value, order="C")
     if value.ndim == 4:
         value = value.transpose(2, 3, 1, 0)
     elif value.ndim == 2:
@@ -206,6 +234,24 @@ def _batch_norm(nn: Any, layer: Any, before: tuple[int, ...]) -> Any:
     return kind(before[-1], eps=layer.eps, momentum=layer.momentum)
 
 
+def _waves(nn: Any, layer: Any, before: tuple[int, ...]) -> Any:
+    """y = (x, cos(x w + φ) V + b), as a module."""
+    torch = _torch()
+
+    class Waves(nn.Module):  # type: ignore[misc, no-any-unimported, unused-ignore]
+        def __init__(self) -> None:
+            super().__init__()
+            for name, p in layer.parameters(before).items():
+                setattr(self, name, nn.Parameter(torch.empty(p.shape)))
+
+        def forward(self, x: Any) -> Any:
+            u = x[:, : len(self.w), None] * self.w + self.phase
+            e = torch.einsum("rnk,nks->rns", torch.cos(u), self.V) + self.b
+            return torch.cat([x, e.flatten(1)], dim=1)
+
+    return Waves()
+
+
 _MODULES: Final[dict[type[Layer], Make]] = {
     Affine: _affine,
     AvgPool2D: _pool("AvgPool2d"),
@@ -216,6 +262,7 @@ _MODULES: Final[dict[type[Layer], Make]] = {
     GELU: lambda nn, layer, before: nn.GELU(approximate="tanh"),
     LeakyReLU: lambda nn, layer, before: nn.LeakyReLU(layer.slope),
     MaxPool2D: _pool("MaxPool2d"),
+    PeriodicEmbedding: _waves,
     ReLU: lambda nn, layer, before: nn.ReLU(),
     Sigmoid: lambda nn, layer, before: nn.Sigmoid(),
     Tanh: lambda nn, layer, before: nn.Tanh(),
