@@ -306,7 +306,7 @@ def _final(
     """Train the best trials anew, on seeds that the search has not used."""
     best = finalists_of(study, finalists)
     seed = study.plan.seed
-    say(f"training the best {len(best)} trials anew on {final_seeds} fresh seeds")
+    say(f"training the best {counted(len(best), 'trial')} anew on {final_seeds} fresh seeds")
     length: dict[str, Any] = {unit: budget}
     return compare(
         {f"trial {trial.number}": study.recipe(trial) for trial in best},
