@@ -165,13 +165,11 @@ def conv_forward(
             for j in range(op[t.FILTERS]):
                 line[at + j] = bias[j]
     meet(tools)
-    for block in range(tools[t.THREAD], op[t.PARTS], tools[t.THREADS]):
-        first, last = min(rows, block * op[t.IMAGES]), min(rows, (block + 1) * op[t.IMAGES])
-        call(
-            tools[t.CONVOLVE], op.ctypes.data, pool_at, numbers[t.SLOPE], first, last, x,
-            theta, home,
-            tools.ctypes.data,
-        )  # fmt: skip
+    thread, threads = tools[t.THREAD], tools[t.THREADS]
+    call(
+        tools[t.CONVOLVE], op.ctypes.data, pool_at, numbers[t.SLOPE],
+        thread * rows // threads, (thread + 1) * rows // threads, x, theta, home, tools.ctypes.data,
+    )  # fmt: skip
 
 
 @inner

@@ -75,9 +75,9 @@ KINDS: dict[type[Layer], int] = {
     MaxPool2D: t.MAX_POOL,
     AvgPool2D: t.AVG_POOL,
 }
-EVALUATED, NEAR = 128, 2**18
-"""Rows that go through a network at once in evaluation, as long as the largest output has no more
-than so many numbers."""
+EVALUATED, NEAR = 128, 2**20
+"""Rows that go through a network at once in evaluation; of images fewer, a power of 2, so that the
+largest output has no more than so many numbers."""
 BLOCKS = 16
 """Blocks into which the images of a batch are cut."""
 MOST_THREADS = 16
@@ -148,7 +148,7 @@ class _Planner:
         self.program = program
         self.layout = layout_of(program.network, program.in_shape)
         largest = max(math.prod(shape) for shape in program.network.shapes(program.in_shape))
-        self.at_once = max(8, min(EVALUATED, NEAR // largest))
+        self.at_once = max(8, min(EVALUATED, 1 << (NEAR // largest).bit_length() >> 1))
         self.rows = max(program.batch_size, self.at_once)
         self.at = PAD
         self.ops: list[dict[int, int]] = []
