@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Compiled:
         self.plan: Plan = plan_of(task.program)
         self.library: Library = library()
         self.threads = min(task.threads, self.plan.threads)
+        if self.threads > 1:
+            self.helpers = _helpers(self.threads - 1)
         self.work = np.zeros(self.plan.memory[t.WORK], np.float32)
         self.labels = np.zeros(self.plan.rows, np.int64)
         self.gate = np.zeros(16, np.int64)
@@ -177,18 +179,23 @@ class Compiled:
     def _on_threads(self, work: Callable[..., None], job: NDArray[np.int64]) -> None:
         """Let all threads of this network do a piece of work, this one among them."""
         plan = self.plan
-        others = [
-            Thread(
-                target=work,
-                args=(plan.ops, plan.numbers, plan.memory, job, plan.loss_number, tools),
-            )
-            for tools in self.tools[1:]
-        ]
+        given = (plan.ops, plan.numbers, plan.memory, job, plan.loss_number)
+        others = [self.helpers.submit(work, *given, tools) for tools in self.tools[1:]]
+        work(*given, self.tools[0])
         for other in others:
-            other.start()
-        work(plan.ops, plan.numbers, plan.memory, job, plan.loss_number, self.tools[0])
-        for other in others:
-            other.join()
+            other.result()
+
+
+def _helpers(count: int) -> ThreadPoolExecutor:
+    """So many threads that have begun, and wait.
+
+    A thread that has just been made waits for the one that made it, and Linux then likes to put
+    both on one processor, where they stay for tens of milliseconds and only wait for each other. A
+    thread that is woken goes to an idle one. They end with whoever holds them.
+    """
+    helpers = ThreadPoolExecutor(count, thread_name_prefix="shoal-helper")
+    wait([helpers.submit(int) for _ in range(count)])
+    return helpers
 
 
 def _address(array: NDArray[Any]) -> int:
