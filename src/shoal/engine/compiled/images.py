@@ -12,9 +12,17 @@ from typing import Any
 import numpy as np
 
 from shoal.engine.compiled import tables as t
-from shoal.engine.compiled.inner import elementwise, inner
+from shoal.engine.compiled.inner import inner
 from shoal.engine.compiled.memory import call, copy_bytes, floats, meet, wholes
 from shoal.engine.compiled.tile import LANES, VECTORS
+from shoal.engine.compiled.under import (
+    claim_more,
+    claim_under,
+    largest_under,
+    mean_under,
+    spread_more,
+    spread_under,
+)
 
 _ZERO = np.float32(0)
 _PANEL = LANES * VECTORS
@@ -121,7 +129,7 @@ def unconvolve(
             down = own
             call(
                 tools[t.UNPOOL], pool_at, y, home + 4 * (pool[t.OUT] + i * pool[t.OUT_SIZE]),
-                d + 4 * i * pool[t.OUT_SIZE], down, own + 4 * size,
+                d + 4 * i * pool[t.OUT_SIZE], down,
             )  # fmt: skip
         call(
             tools[t.DESCEND], op[t.ACT], slope, y, home + 4 * (op[t.SAVED] + i * size),
@@ -226,67 +234,64 @@ def conv_backward(
                     of_bias[j] += share[at + j]
 
 
-@elementwise
+@inner
 def pool(op_at: int, x: int, y: int) -> None:
     """One image: the largest number, or the mean, under the window at every place."""
     op = wholes(op_at, t.COLUMNS)
-    channels, largest = op[t.CHANNELS], op[t.KIND] == t.MAX_POOL
+    channels, largest, width = op[t.CHANNELS], op[t.KIND] == t.MAX_POOL, op[t.WIDTH]
     share = np.float32(1.0 / (op[t.WINDOW_ROWS] * op[t.WINDOW_COLUMNS]))
+    step, across = 4 * channels, op[t.PLACES_ACROSS]
     for r in range(op[t.PLACES_DOWN]):
-        top = r * op[t.STRIDE_ROWS] - op[t.UP]
-        for c in range(op[t.PLACES_ACROSS]):
-            left = c * op[t.STRIDE_COLUMNS] - op[t.LEFT]
-            out = floats(y + 4 * (r * op[t.PLACES_ACROSS] + c) * channels, channels)
-            first = True
-            for i in range(max(0, top), min(op[t.HEIGHT], top + op[t.WINDOW_ROWS])):
-                for j in range(max(0, left), min(op[t.WIDTH], left + op[t.WINDOW_COLUMNS])):
-                    line = floats(x + 4 * (i * op[t.WIDTH] + j) * channels, channels)
-                    if first:
-                        for k in range(channels):
-                            out[k] = line[k]
-                    elif largest:
-                        for k in range(channels):
-                            keep = (out[k] >= line[k]) | (out[k] != out[k])
-                            out[k] = out[k] if keep else line[k]
-                    else:
-                        for k in range(channels):
-                            out[k] += line[k]
-                    first = False
-            if not largest:
-                for k in range(channels):
-                    out[k] *= share
+        top, bottom = _under(r, op[t.STRIDE_ROWS], op[t.UP], op[t.WINDOW_ROWS], op[t.HEIGHT])
+        for c in range(across):
+            left, right = _under(c, op[t.STRIDE_COLUMNS], op[t.LEFT], op[t.WINDOW_COLUMNS], width)
+            line, out = x + (top * width + left) * step, y + (r * across + c) * step
+            rows, columns = bottom - top, right - left
+            if largest:
+                largest_under(line, rows, columns, width * step, step, share, out, channels)
+            else:
+                mean_under(line, rows, columns, width * step, step, share, out, channels)
 
 
-@elementwise
-def unpool(op_at: int, x: int, y: int, d: int, dx: int, room: int) -> None:
+@inner
+def unpool(op_at: int, x: int, y: int, d: int, dx: int) -> None:
     """One image: d to the first number that is the largest, or to all alike."""
     op = wholes(op_at, t.COLUMNS)
-    channels, largest = op[t.CHANNELS], op[t.KIND] == t.MAX_POOL
-    share = np.float32(1.0 / (op[t.WINDOW_ROWS] * op[t.WINDOW_COLUMNS]))
-    rest = floats(room, channels)
-    _fill(dx, op[t.HEIGHT] * op[t.WIDTH] * channels)
-    for r in range(op[t.PLACES_DOWN]):
-        top = r * op[t.STRIDE_ROWS] - op[t.UP]
-        for c in range(op[t.PLACES_ACROSS]):
-            left, at = (
-                c * op[t.STRIDE_COLUMNS] - op[t.LEFT],
-                4 * (r * op[t.PLACES_ACROSS] + c) * channels,
-            )
-            out, down = floats(y + at, channels), floats(d + at, channels)
-            for k in range(channels):
-                rest[k] = down[k] if largest else down[k] * share
-            for i in range(max(0, top), min(op[t.HEIGHT], top + op[t.WINDOW_ROWS])):
-                for j in range(max(0, left), min(op[t.WIDTH], left + op[t.WINDOW_COLUMNS])):
-                    where = 4 * (i * op[t.WIDTH] + j) * channels
-                    line, below = floats(x + where, channels), floats(dx + where, channels)
-                    if largest:
-                        for k in range(channels):
-                            part = rest[k] if line[k] == out[k] else _ZERO
-                            below[k] += part
-                            rest[k] -= part
-                    else:
-                        for k in range(channels):
-                            below[k] += rest[k]
+    channels, largest, width = op[t.CHANNELS], op[t.KIND] == t.MAX_POOL, op[t.WIDTH]
+    high, wide, down, across = (
+        op[t.WINDOW_ROWS], op[t.WINDOW_COLUMNS], op[t.PLACES_DOWN], op[t.PLACES_ACROSS]
+    )  # fmt: skip
+    share = np.float32(1) if largest else np.float32(1.0 / (high * wide))
+    # windows side by side, all over the image: each number has its gradient from one of them
+    tiled = (
+        op[t.PADDED] == 0 and op[t.STRIDE_ROWS] == high and op[t.STRIDE_COLUMNS] == wide
+        and down * high == op[t.HEIGHT] and across * wide == width
+    )  # fmt: skip
+    step = 4 * channels
+    if not tiled:
+        _fill(dx, op[t.HEIGHT] * width * channels)
+    for r in range(down):
+        top, bottom = _under(r, op[t.STRIDE_ROWS], op[t.UP], high, op[t.HEIGHT])
+        for c in range(across):
+            left, right = _under(c, op[t.STRIDE_COLUMNS], op[t.LEFT], wide, width)
+            at, first = (r * across + c) * step, (top * width + left) * step
+            line, out, given, below = x + first, y + at, d + at, dx + first
+            rows, columns, row = bottom - top, right - left, width * step
+            if largest and tiled:
+                claim_under(line, rows, columns, row, step, share, out, given, below, channels)
+            elif largest:
+                claim_more(line, rows, columns, row, step, share, out, given, below, channels)
+            elif tiled:
+                spread_under(line, rows, columns, row, step, share, out, given, below, channels)
+            else:
+                spread_more(line, rows, columns, row, step, share, out, given, below, channels)
+
+
+@inner
+def _under(place: int, stride: int, padding: int, window: int, size: int) -> tuple[int, int]:
+    """Where the window at a place begins and ends within the image, in one direction."""
+    start = place * stride - padding
+    return max(0, start), min(size, start + window)
 
 
 @inner
@@ -304,5 +309,5 @@ def pool_backward(op: Any, rows: int, x: int, d: int, below: int, home: int, too
         call(
             tools[t.UNPOOL], op.ctypes.data, x + 4 * i * op[t.IN_SIZE],
             home + 4 * (op[t.OUT] + i * op[t.OUT_SIZE]), home + 4 * (d + i * op[t.OUT_SIZE]),
-            home + 4 * (below + i * op[t.IN_SIZE]), tools[t.ROOM],
+            home + 4 * (below + i * op[t.IN_SIZE]),
         )  # fmt: skip

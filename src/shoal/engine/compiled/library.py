@@ -53,7 +53,7 @@ KERNELS: dict[int, tuple[Any, Any]] = {
     tables.CONVOLVE: (convolve, T.void(_I, _I, _F, *[_I] * 6)),
     tables.UNCONVOLVE: (unconvolve, T.void(_I, _I, _F, *[_I] * 9)),
     tables.POOL: (pool, T.void(*[_I] * 3)),
-    tables.UNPOOL: (unpool, T.void(*[_I] * 6)),
+    tables.UNPOOL: (unpool, T.void(*[_I] * 5)),
 }
 """The functions that are called by address, and what they take."""
 SPAN = T.void(T.int64[:, ::1], T.float32[:, ::1], T.int64[::1], T.int64[::1], _F, T.int64[::1])

@@ -207,7 +207,9 @@ class _Planner:
     def finish(self, memory: dict[int, int], dropouts: list[int]) -> Plan:
         """The rest of working memory."""
         program = self.program
-        largest = max(memory[t.ROW_SIZE], *(op[t.OUT_SIZE] for op in self.ops))
+        # the gradient between a convolution and its pooling is made image by image
+        kept = [op[t.OUT_SIZE] for op in self.ops if not op.get(t.FUSED)]
+        largest = max(memory[t.ROW_SIZE], *kept)
         size = self.layout.size
         memory[t.SIZE], memory[t.DECAYING] = size, self.layout.weights
         memory[t.FIRST] = next(i for i, op in enumerate(self.ops) if op[t.TRAINED])
@@ -250,7 +252,6 @@ class _Planner:
         op[t.PADDED_HEIGHT], op[t.PADDED_WIDTH] = padded
         if any((up, down, left, right)):
             op[t.PADDED] = math.prod(padded) * channels + PAD
-        self.image_room = max(self.image_room, channels)
 
     def convolution(self, filters: int) -> None:
         """Tables and room of a convolution."""
@@ -276,7 +277,7 @@ class _Planner:
         op[t.PARTS] = -(-self.rows // op[t.IMAGES])
         op[t.STATS], op[t.FLIPPED] = self.space(op[t.OUT_SIZE]), self.space(weights)
         op[t.PARTIAL] = self.space(BLOCKS * (weights + op[t.OUT_SIZE] + PAD))
-        room = op.get(t.PADDED, 0) + op[t.SPREAD] + op[t.OUT_SIZE] + filters + 2 * PAD
+        room = op.get(t.PADDED, 0) + op[t.SPREAD] + op[t.OUT_SIZE] + 2 * PAD
         self.image_room = max(self.image_room, room)
 
     def table(self, numbers: NDArray[Any]) -> int:
