@@ -191,7 +191,7 @@ class Falters(ThreadPoolExecutor):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("at", [1, 4, 12])
+@pytest.mark.parametrize("at", [1, 4, 9])  # in the first round, or in the second
 @pytest.mark.parametrize("then", ["run", "step", "save", "rows"])
 def test_a_round_that_broke_off_is_finished_first(data, all_bits, engine, at, then, tmp_path):
     recipe = Recipe(mlp([5], dropout=0.1), Adam(), batch_size=8)
@@ -200,7 +200,7 @@ def test_a_round_that_broke_off_is_finished_first(data, all_bits, engine, at, th
     with Falters(at) as executor:
         trainer = Trainer(recipe, data, executor=executor, **settings)
         with pytest.raises(OSError, match="gone"):
-            trainer.run()
+            trainer.step(2).run()
         assert trainer._left
         if then == "save":
             trainer.save(tmp_path)
