@@ -354,6 +354,10 @@ def caused(error: Exception, cause: Exception) -> Exception:
             distributed.KilledWorker("t", SimpleNamespace(address="tcp://a"), 3),
             r"^executor=Failing broke: .*; give a new one and",
         ),
+        (
+            distributed.comm.CommClosedError("gone"),
+            r"^executor=Failing broke: gone; give a new one and",
+        ),
     ],
 )
 def test_an_executor_that_cannot_is_one_clear_line(data, error, words):

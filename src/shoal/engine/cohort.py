@@ -305,7 +305,7 @@ class Cohort:
             for name in layer.numbers
         }
         return Numbers(
-            seeds=np.array([self.members[i].seed for i in which]),
+            seeds=np.array([self.members[i].seed for i in which], np.int64),
             lr=lr,
             rule=rule,
             weight_decay=np.array([recipe.weight_decay for recipe in recipes]),

@@ -100,6 +100,16 @@ class _Shared:
 _SHARED = _Shared()
 
 
+def _new_locks() -> None:
+    """In a child that was born in the middle of a round: who holds the locks is not there."""
+    global _TURN, _SHARED
+    _TURN, _SHARED = threading.RLock(), _Shared()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_locks)
+
+
 def available_threads() -> int:
     """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -271,7 +281,7 @@ class Workers:
                         f"{name}: its workers cannot import shoal; install it there, of the same "
                         "version (for dask where the scheduler runs, too)"
                     ) from error
-                if isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker":
+                if isinstance(error, BrokenExecutor) or type(error).__name__ in _BROKEN:
                     raise ShoalError(
                         f"{name} broke: {error or 'a worker died'}; "
                         "give a new one and resume from the last checkpoint"
@@ -302,6 +312,8 @@ class Workers:
                 future.cancel()
 
 
+_BROKEN = ("KilledWorker", "CommClosedError")
+"""What dask calls it if a task kills whoever does it, and if the scheduler is gone."""
 _ASKED: WeakSet[Executor] = WeakSet()
 
 

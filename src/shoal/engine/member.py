@@ -16,6 +16,9 @@ from shoal.nn import Layer, Loss, Network
 from shoal.nn.arrays import Shape
 from shoal.optim import Optimizer
 
+BEYOND = 2**63
+"""Seeds are smaller: they lie in an array of int64."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -39,7 +42,7 @@ class Member:
                 f"the recipe of arm {self.arm!r} has distributions in it, so it is a search space; "
                 "give it to shoal.search"
             )
-        check_number("seed", self.seed, least=0, whole=True)
+        check_number("seed", self.seed, least=0, below=BEYOND, whole=True)
         object.__setattr__(self, "seed", int(self.seed))  # NumPy's whole numbers are no JSON
 
 
@@ -153,7 +156,7 @@ def seed_list(seeds: int | Sequence[int]) -> list[int]:
         return list(range(seeds))
     listed = list(seeds)
     for seed in listed:
-        check_number("seed", seed, least=0, whole=True)
+        check_number("seed", seed, least=0, below=BEYOND, whole=True)
     if not listed or len(set(listed)) < len(listed):
         raise ShoalError(f"seeds={listed} must be different whole numbers, at least one")
     return [int(seed) for seed in listed]

@@ -5,6 +5,8 @@ Alone as in company, chunks, order and resume are in tests/engine, which go thro
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,29 @@ def test_how_many_rows_are_listed_at_once_changes_no_bit(
     at_once = Trainer(recipes, data, epochs=6, **chosen).run()
     monkeypatch.setattr(stepper, "BATCHED", most)
     assert all_bits(Trainer(recipes, data, epochs=6, **chosen).run()) == all_bits(at_once)
+
+
+@pytest.mark.parametrize("given", [0, 1, 2])
+def test_where_the_system_has_no_more_threads_one_trains_it(data_of, bits, monkeypatch, given):
+    left = [given]
+    start = threading.Thread.start
+
+    def begin(thread):
+        if thread.name.startswith("shoal-helper"):
+            if not left[0]:
+                raise RuntimeError("can't start new thread")
+            left[0] -= 1
+        start(thread)
+
+    monkeypatch.setattr(plan, "WORTH", 1)
+    plan.plan_of.cache_clear()
+    data, settings = data_of("images", 300), {"steps": 4, "evaluate_parts": (), "threads": 4}
+    alone = Trainer(WIDE, data, engine="compiled", **settings | {"threads": 1}).run()
+    monkeypatch.setattr(threading.Thread, "start", begin)
+    few = Trainer(WIDE, data, engine="compiled", **settings).run()
+    assert left == [0]
+    assert bits(few) == bits(alone)
+    plan.plan_of.cache_clear()
 
 
 def test_a_network_that_diverges_disturbs_nobody_and_stops_where_the_reference_does(data, bits):

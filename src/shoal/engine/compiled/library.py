@@ -9,15 +9,18 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 import platformdirs
@@ -61,8 +64,13 @@ SPAN = T.void(T.int64[:, ::1], T.float32[:, ::1], T.int64[::1], T.int64[::1], _F
 
 
 def _stamp() -> str:
-    """What our source is like, in a few letters."""
-    digest = hashlib.sha256()
+    """What our source, the compiler and this processor are like, in a few letters.
+
+    Of the processor, because machines may share a home: two that write to one folder at once could
+    get each other's instructions.
+    """
+    here = (numba.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    digest = hashlib.sha256(repr(here).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -71,7 +79,12 @@ def _stamp() -> str:
 # now, because the files may be others by the time that something is compiled
 _STAMP = _stamp()
 _log = logging.getLogger("shoal")
-_making = Lock()
+_making = RLock()
+if hasattr(os, "register_at_fork"):
+    # in a child that is born while a thread compiles nobody would ever come to the end of it
+    os.register_at_fork(
+        before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release
+    )
 _made: list[Library] = []
 
 
@@ -139,7 +152,7 @@ def _make() -> Library:
         function.disable_compile()
     seconds, compiled = time.perf_counter() - started, len(KERNELS) + 2 - hits
     if compiled:
-        _log.info("compiled %d functions in %.1f s, for this and later times", compiled, seconds)
+        _log.info("compiled %d functions in %.1f s", compiled, seconds)
     return Library(train_span, outputs_of, kernels, seconds, compiled)
 
 
@@ -178,7 +191,24 @@ class _Impl(caching.CompileResultCacheImpl):
 
 
 class _Cache(caching.FunctionCache):
+    """What cannot be read is compiled anew; what cannot be written is not kept."""
+
     _impl_class = _Impl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # a file that a crash cut short, whatever Pickle says of it
+            _log.info("%s is compiled anew: %s", self._py_func.__name__, error)
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:  # a full disk
+            _log.info("%s is not kept: %s", self._py_func.__name__, error)
 
 
 def _keep(function: Any, py_func: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from shoal.engine.compiled.plan import Plan, plan_of
 from shoal.engine.compiled.product import SCRATCH
 from shoal.engine.compiled.rules import NUMBERS
 from shoal.engine.task import Rows, Steps, Task
+
+_log = logging.getLogger("shoal")
 
 BATCHED = 2**18
 """Rows of data that are listed ahead at most, for all seeds together: 2 MiB."""
@@ -37,7 +41,11 @@ class Compiled:
         self.library: Library = library()
         self.threads = min(task.threads, self.plan.threads)
         if self.threads > 1:
-            self.helpers = _helpers(self.threads - 1)
+            try:
+                self.helpers = _helpers(self.threads - 1)
+            except RuntimeError as error:  # a system may have no more threads to give
+                _log.info("one thread trains a network that others could share: %s", error)
+                self.threads = 1
         self.work = np.zeros(self.plan.memory[t.WORK], np.float32)
         self.labels = np.zeros(self.plan.rows, np.int64)
         self.gate = np.zeros(16, np.int64)
@@ -192,9 +200,17 @@ def _helpers(count: int) -> ThreadPoolExecutor:
     A thread that has just been made waits for the one that made it, and Linux then likes to put
     both on one processor, where they stay for tens of milliseconds and only wait for each other. A
     thread that is woken goes to an idle one. They end with whoever holds them.
+
+    Raises:
+        RuntimeError: there are no more threads. Better now than in the middle of work in which all
+            of them meet.
     """
-    helpers = ThreadPoolExecutor(count, thread_name_prefix="shoal-helper")
-    wait([helpers.submit(int) for _ in range(count)])
+    helpers, go = ThreadPoolExecutor(count, thread_name_prefix="shoal-helper"), Event()
+    try:
+        begun = [helpers.submit(go.wait) for _ in range(count)]  # none is idle for the next
+    finally:
+        go.set()
+    wait(begun)
     return helpers
 
 
