@@ -59,7 +59,7 @@ def test_seeds_are_a_number_or_a_list(seeds, expected):
         ([1, 1], "seeds=[1, 1] must be different whole numbers, at least one"),
         ([-1], "seed=-1 must be a whole number >= 0"),
         ([0.5], "seed=0.5 must be a whole number >= 0"),
-        ([1, 2**63], f"seed={2**63} must be a whole number >= 0 and < 9.22337e+18"),
+        ([1, 2**63], f"seed={2**63} must be a whole number < 9.22337e+18"),
         ("12", "seed='1' must be a whole number >= 0"),
     ],
 )
@@ -87,7 +87,13 @@ def test_what_are_no_recipes_is_refused(recipes, message):
     assert str(error.value).startswith(message)
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, None, "0", 2**64])
+def test_a_seed_lies_in_an_array_beside_others():
+    assert Member(RECIPE, 2**63 - 513).seed == 2**63 - 513
+    with pytest.raises(ShoalError, match=rf"^seed={2**64} must be a whole number < 9"):
+        Member(RECIPE, 2**64)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, None, "0"])
 def test_a_member_needs_a_seed(seed):
     with pytest.raises(ShoalError, match="must be a whole number >= 0"):
         Member(RECIPE, seed)

@@ -20,6 +20,11 @@ BEYOND = 2**63
 """Seeds are smaller: they lie in an array of int64."""
 
 
+def _check_seed(seed: object) -> None:
+    check_number("seed", seed, least=0, whole=True)
+    check_number("seed", seed, below=BEYOND, whole=True)
+
+
 @dataclass(frozen=True)
 class Member:
     """One network in training: a recipe, a seed, and the name of its arm.
@@ -42,7 +47,7 @@ class Member:
                 f"the recipe of arm {self.arm!r} has distributions in it, so it is a search space; "
                 "give it to shoal.search"
             )
-        check_number("seed", self.seed, least=0, below=BEYOND, whole=True)
+        _check_seed(self.seed)
         object.__setattr__(self, "seed", int(self.seed))  # NumPy's whole numbers are no JSON
 
 
@@ -156,7 +161,7 @@ def seed_list(seeds: int | Sequence[int]) -> list[int]:
         return list(range(seeds))
     listed = list(seeds)
     for seed in listed:
-        check_number("seed", seed, least=0, below=BEYOND, whole=True)
+        _check_seed(seed)
     if not listed or len(set(listed)) < len(listed):
         raise ShoalError(f"seeds={listed} must be different whole numbers, at least one")
     return [int(seed) for seed in listed]
