@@ -32,6 +32,7 @@ from shoal import (
     Momentum,
     Nesterov,
     Network,
+    PeriodicEmbedding,
     Recipe,
     ReLU,
     RMSprop,
@@ -79,7 +80,7 @@ def assert_equal(recipes, data, **chosen):
         pairs = zip(reference.shoal.weights(member), compiled.shoal.weights(member), strict=True)
         for expected, found in pairs:
             for name in expected:
-                largest = max(np.abs(expected[name]).max(), 1e-2)
+                largest = np.abs(expected[name]).max(initial=1e-2)
                 np.testing.assert_allclose(
                     found[name], expected[name], 0, TOLERANCE * largest, err_msg=name
                 )
@@ -87,8 +88,7 @@ def assert_equal(recipes, data, **chosen):
 
 def test_nothing_that_can_be_asked_for_is_missing():
     assert set(RULES) == set(NUMBERS) == set(OPTIMIZERS.values())
-    fall_back = {kind.__name__ for kind in set(LAYERS.values()) - {*ACTS, *KINDS, Flatten}}
-    assert fall_back <= {"PeriodicEmbedding"}
+    assert set(LAYERS.values()) == {*ACTS, *KINDS, Flatten}
     assert set(LOSSES) == set(ALL_LOSSES.values())
     for rule, names in NUMBERS.items():
         assert {"lr", *names} == {f.name for f in dataclasses.fields(rule)}
@@ -138,6 +138,22 @@ def test_every_layer_of_images(data_of, name, kind):
     if name == "same, two channels" and kind == "colour images":
         return  # two poolings are too many for 3 × 3 pixels
     assert_equal(Recipe(IMAGES[name], Momentum(lr=0.02), batch_size=11), data_of(kind))
+
+
+WAVES = {
+    "of all inputs": Network((PeriodicEmbedding(), Affine(9), Tanh(), Affine())),
+    "of some": Network((PeriodicEmbedding(4, frequencies=17, size=1), Affine())),
+    "of none": Network((PeriodicEmbedding(0), Affine(5), Tanh(), Affine())),
+    "after a layer, before an activation": Network(
+        (*(Affine(7), Tanh(), PeriodicEmbedding(5, frequencies=3, size=18)), ReLU(), Affine())
+    ),
+    "twice": Network((PeriodicEmbedding(2), Dropout(0.2), PeriodicEmbedding(), Affine())),
+}
+
+
+@pytest.mark.parametrize("name", WAVES)
+def test_waves_of_inputs(data, name):
+    assert_equal(Recipe(WAVES[name], Momentum(lr=0.02), batch_size=11, weight_decay=0.01), data)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -10,7 +10,20 @@ import threading
 import numpy as np
 import pytest
 
-from shoal import SGD, Adam, Momentum, Recipe, ShoalError, Trainer, convnet, mlp
+from shoal import (
+    SGD,
+    Adam,
+    Affine,
+    Flatten,
+    Momentum,
+    Network,
+    PeriodicEmbedding,
+    Recipe,
+    ShoalError,
+    Trainer,
+    convnet,
+    mlp,
+)
 from shoal.engine.compiled import plan, stepper
 from shoal.engine.member import program_of
 
@@ -24,8 +37,13 @@ WIDE = Recipe(mlp([260, 200], batch_norm=True, dropout=0.2), Momentum(lr=0.02), 
         WIDE,
         Recipe(mlp([300, 150], "gelu"), Adam(), batch_size=128, clip_norm=0.5, weight_decay=1e-3),
         Recipe(convnet([4, 5], 3, 2, [20], padding="same", dropout=0.1), Adam(), batch_size=20),
+        Recipe(
+            Network((Flatten(), Affine(30), PeriodicEmbedding(frequencies=9), Affine())),
+            Adam(),
+            batch_size=20,
+        ),
     ],
-    ids=["batch norm and dropout", "clipping", "convolutions"],
+    ids=["batch norm and dropout", "clipping", "convolutions", "waves"],
 )
 def test_threads_that_share_one_network_change_no_bit(data_of, bits, recipe, threads, monkeypatch):
     monkeypatch.setattr(plan, "WORTH", 1)  # else nobody would share networks that are so small

@@ -1,8 +1,11 @@
-"""Exponentials in float32 that a compiler can turn into vectors.
+"""Exponentials and waves in float32 that a compiler can turn into vectors.
 
 eˣ is 2ⁿ eʳ with n = round(x / ln 2) and |r| ≤ ln 2 / 2, where eʳ - 1 = r + r² q(r) with a
 polynomial q of degree 4 (interpolated at Chebyshev's points; the relative error is 1e-8, a sixth of
 what float32 can tell apart).
+
+cos x and sin x follow from those of r = x - n π/2 with n = round(2 x / π), taken in float64, so
+that r is right as long as n is a whole number that float64 can tell from its neighbours.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ _Q3, _Q4 = np.float32(0.00836320297), np.float32(0.00139262135)
 _LOW, _HIGH = np.float32(-87.3), np.float32(88.7228)
 _HALF, _ONE, _TWO = np.float32(0.5), np.float32(1), np.float32(2)
 _ZERO, _INFINITE = np.float32(0), np.float32(np.inf)
+_QUARTERS, _QUARTER, _QUARTER_LOW = 0.6366197723675814, 1.5707963267948966, 6.123233995736766e-17
+_C0, _C1 = np.float32(4.16666646597e-2), np.float32(-1.38883030359e-3)
+_C2, _S2 = np.float32(2.4547942085e-5), np.float32(-1.9587890880e-4)
+_S0, _S1 = np.float32(-0.16666664662), np.float32(8.33274827063e-3)
 
 
 @intrinsic
@@ -74,3 +81,20 @@ def sigmoid(x: Any) -> Any:
     e = exp(-x if x > _ZERO else x)
     y = _ONE / (_ONE + e)
     return y if x > _ZERO else e * y
+
+
+@elementwise
+def cosine_and_sine(x: Any) -> Any:
+    """cos x and sin x."""
+    wide = np.float64(x)
+    n = np.floor(wide * _QUARTERS + 0.5)
+    r = np.float32((wide - n * _QUARTER) - n * _QUARTER_LOW)
+    turn = n - 4.0 * np.floor(n * 0.25)  # 0, 1, 2 or 3
+    z = r * r
+    c = _ONE - _HALF * z + z * z * (_C0 + z * (_C1 + z * _C2))
+    s = r + r * z * (_S0 + z * (_S1 + z * _S2))
+    odd = (turn == 1.0) | (turn == 3.0)
+    cosine = s if odd else c
+    sine = c if odd else s
+    cosine = -cosine if (turn == 1.0) | (turn == 2.0) else cosine
+    return cosine, -sine if turn >= 2.0 else sine

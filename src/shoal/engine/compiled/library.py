@@ -16,14 +16,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import llvmlite.binding as llvm
 import numba
 import numpy as np
-import platformdirs
 from numba.core import caching
 from numba.core import types as T
 from numba.core.ccallback import CFunc
@@ -35,9 +33,12 @@ from shoal.engine.compiled.draws import drop
 from shoal.engine.compiled.images import convolve, pool, unconvolve, unpool
 from shoal.engine.compiled.losses import cross_entropy, pointwise
 from shoal.engine.compiled.normalise import moments, normalise, shares, unnormalise
+from shoal.engine.compiled.place import STAMP, folder
 from shoal.engine.compiled.product import panel, product
 from shoal.engine.compiled.rules import update
-from shoal.engine.compiled.span import outputs_of, train_span
+from shoal.engine.compiled.span import answer, forward, train_span
+from shoal.engine.compiled.waves import unwave, wave
+from shoal.errors import ShoalError
 
 _I, _F, _D = T.int64, T.float32, T.float64
 KERNELS: dict[int, tuple[Any, Any]] = {
@@ -57,27 +58,15 @@ KERNELS: dict[int, tuple[Any, Any]] = {
     tables.UNCONVOLVE: (unconvolve, T.void(_I, _I, _F, *[_I] * 9)),
     tables.POOL: (pool, T.void(*[_I] * 3)),
     tables.UNPOOL: (unpool, T.void(*[_I] * 5)),
+    tables.WAVE: (wave, T.void(*[_I] * 9)),
+    tables.UNWAVE: (unwave, T.void(*[_I] * 13)),
+    tables.FORWARD: (forward, T.void(*[_I] * 14)),
 }
 """The functions that are called by address, and what they take."""
 SPAN = T.void(T.int64[:, ::1], T.float32[:, ::1], T.int64[::1], T.int64[::1], _F, T.int64[::1])
 """What the functions take that Python calls; see `span`."""
 
 
-def _stamp() -> str:
-    """What our source, the compiler and this processor are like, in a few letters.
-
-    Of the processor, because machines may share a home: two that write to one folder at once could
-    get each other's instructions.
-    """
-    here = (numba.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    digest = hashlib.sha256(repr(here).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-# now, because the files may be others by the time that something is compiled
-_STAMP = _stamp()
 _log = logging.getLogger("shoal")
 _making = RLock()
 if hasattr(os, "register_at_fork"):
@@ -86,6 +75,7 @@ if hasattr(os, "register_at_fork"):
         before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release
     )
 _made: list[Library] = []
+_failed: list[str] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +83,15 @@ class Library:
     """What is compiled.
 
     Attributes:
-        train, outputs: `span.train_span` and `span.outputs_of`.
+        train: `span.train_span`.
+        answer: `span.answer`, to be called with an address.
         kernels: those that are called by address, by their place in a thread's tools.
         seconds: that it took to make or to load.
         compiled: how many functions were not on disk.
     """
 
     train: Callable[..., None]
-    outputs: Callable[..., None]
+    answer: Callable[[int], None]
     kernels: dict[int, CFunc]
     seconds: float
     compiled: int
@@ -125,35 +116,77 @@ def _yield_address() -> int:
 
 
 def library() -> Library:
-    """The library of this process; the first who asks waits until it is there."""
+    """The library of this process; the first who asks waits until it is there.
+
+    Raises:
+        ShoalError: it cannot be compiled here, and why.
+    """
     with _making:
-        if not _made:
-            _made.append(_make())
+        if not _made and not _failed:
+            try:
+                _made.append(_make())
+            except Exception as error:  # of LLVM, of Numba, no memory: whatever it is
+                _failed.append(" ".join(f"{type(error).__name__}: {error}".split()))
+        if _failed:
+            raise ShoalError(f"compiling failed ({_failed[0]}); take engine='reference'")
         return _made[0]
+
+
+def at_hand() -> bool:
+    """Whether the library is there, or can be loaded from disk without compiling anything."""
+    return bool(_made) or all(_is_kept(function) for function in _functions())
+
+
+def _functions() -> list[Any]:
+    """All that is compiled: the kernels, `answer`, `train_span`."""
+    options = {"nopython": True, "nogil": True, "error_model": "numpy"}
+    functions: list[Any] = [
+        CFunc(function.py_func, (signature.args, signature.return_type), {}, options)
+        for function, signature in (*KERNELS.values(), (answer, T.void(_I)))
+    ]
+    return [*functions, train_span]
 
 
 def _make() -> Library:
     started = time.perf_counter()
+    functions = _functions()
+    *kernels, answering, training = functions
     hits = 0
-    kernels: dict[int, CFunc] = {}
-    for place, (function, signature) in KERNELS.items():
-        options = {"nopython": True, "nogil": True, "error_model": "numpy"}
-        kernel = CFunc(function.py_func, (signature.args, signature.return_type), {}, options)
-        _keep(kernel, function.py_func)
-        kernel.compile()
-        hits += kernel._cache_hits
-        if not kernels and not hits and sys.stderr.isatty():
+    for function in functions:
+        _keep(function)
+        hits += _compile(function)
+        if not hits and function is functions[0] and sys.stderr.isatty():
             print("shoal: compiling, once for this machine; some ten seconds", file=sys.stderr)
-        kernels[place] = kernel
-    for function in (train_span, outputs_of):
-        _keep(function, function.py_func)
-        function.compile(SPAN)
-        hits += sum(function.stats.cache_hits.values())
-        function.disable_compile()
-    seconds, compiled = time.perf_counter() - started, len(KERNELS) + 2 - hits
+    training.disable_compile()
+    seconds, compiled = time.perf_counter() - started, len(functions) - hits
     if compiled:
         _log.info("compiled %d functions in %.1f s", compiled, seconds)
-    return Library(train_span, outputs_of, kernels, seconds, compiled)
+    return Library(
+        training,
+        ctypes.CFUNCTYPE(None, ctypes.c_int64)(answering.address),
+        dict(zip(KERNELS, kernels, strict=True)),
+        seconds,
+        compiled,
+    )
+
+
+def _compile(function: Any) -> int:
+    """Load a function from disk, or compile it; how many were loaded, 0 or 1."""
+    if isinstance(function, CFunc):
+        function.compile()
+        return int(function._cache_hits)
+    function.compile(SPAN)
+    return sum(function.stats.cache_hits.values())
+
+
+@lru_cache(maxsize=1)
+def _processor() -> str:
+    """Compiler and processor, in a few letters.
+
+    Machines may share a home: two that write to one folder at once could get each other's code.
+    """
+    here = (numba.__version__, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    return hashlib.sha256(repr(here).encode()).hexdigest()[:8]
 
 
 class _Place(caching._CacheLocator):
@@ -176,11 +209,10 @@ class _Place(caching._CacheLocator):
         return place
 
     def get_cache_path(self) -> str:
-        folder = numba.config.CACHE_DIR or platformdirs.user_cache_path("shoal") / "compiled"
-        return str(Path(folder, self.get_source_stamp()))
+        return str(folder(numba.config.CACHE_DIR) / _processor())
 
     def get_source_stamp(self) -> str:
-        return _STAMP
+        return STAMP
 
     def get_disambiguator(self) -> str:
         return self.name
@@ -211,9 +243,27 @@ class _Cache(caching.FunctionCache):
             _log.info("%s is not kept: %s", self._py_func.__name__, error)
 
 
-def _keep(function: Any, py_func: Any) -> None:
+def _keep(function: Any) -> None:
     """Keep a function on disk, where that can be done."""
     try:
-        function._cache = _Cache(py_func)
+        function._cache = _Cache(_source(function))
     except RuntimeError as error:
         _log.info("compiled functions are not kept: %s", error)
+
+
+def _is_kept(function: Any) -> bool:
+    """Whether a function lies on disk, compiled for this processor by this Numba."""
+    try:
+        cache = _Cache(_source(function))
+        if isinstance(function, CFunc):
+            signature, target = function._sig, function._targetdescr.target_context
+        else:
+            signature, target = SPAN, function.targetctx
+        key = cache._index_key(signature, target.codegen())
+        return key in cache._cache_file._load_index()
+    except Exception:  # nothing can be read there
+        return False
+
+
+def _source(function: Any) -> Any:
+    return function._pyfunc if isinstance(function, CFunc) else function.py_func

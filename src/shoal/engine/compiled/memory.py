@@ -28,7 +28,7 @@ def _pointer_to(kind: Any) -> Any:
     return pointer
 
 
-_float_pointer, _double_pointer, _whole_pointer, _byte_pointer = (
+float_pointer, _double_pointer, whole_pointer, _byte_pointer = (
     _pointer_to(kind) for kind in (types.float32, types.float64, types.int64, types.uint8)
 )
 
@@ -36,7 +36,7 @@ _float_pointer, _double_pointer, _whole_pointer, _byte_pointer = (
 @inner
 def floats(address: int, count: int) -> Any:
     """The float32 numbers at an address."""
-    return carray(_float_pointer(address), (count,))
+    return carray(float_pointer(address), (count,))
 
 
 @inner
@@ -54,7 +54,7 @@ def doubles(address: int, count: int) -> Any:
 @inner
 def wholes(address: int, count: int) -> Any:
     """The int64 numbers at an address."""
-    return carray(_whole_pointer(address), (count,))
+    return carray(whole_pointer(address), (count,))
 
 
 @intrinsic

@@ -24,7 +24,7 @@ from shoal.engine.compiled.losses import (
 )  # fmt: skip
 from shoal.engine.compiled.rules import RULES
 from shoal.engine.compiled.straight import LEAKY_RELU, NONE, RELU
-from shoal.engine.layout import layout_of
+from shoal.engine.layout import Span, layout_of
 from shoal.engine.member import Program
 from shoal.nn import (
     GELU,
@@ -40,6 +40,8 @@ from shoal.nn import (
     Loss,
     MaxPool2D,
     MeanSquaredError,
+    Network,
+    PeriodicEmbedding,
     ReLU,
     Sigmoid,
     SoftmaxCrossEntropy,
@@ -74,6 +76,7 @@ KINDS: dict[type[Layer], int] = {
     Conv2D: t.CONVOLUTION,
     MaxPool2D: t.MAX_POOL,
     AvgPool2D: t.AVG_POOL,
+    PeriodicEmbedding: t.WAVES,
 }
 EVALUATED, NEAR = 128, 2**20
 """Rows that go through a network at once in evaluation; of images fewer, a power of 2, so that the
@@ -125,11 +128,19 @@ class Plan:
     at_once: int
 
 
-def lacks(program: Program) -> str | None:
-    """What of a program is not compiled, in words; None if all is."""
-    for layer in program.network.layers:
+def lacks_layer(network: Network) -> str | None:
+    """The name of a layer that is not compiled; None if all are."""
+    for layer in network.layers:
         if type(layer) not in (*ACTS, *KINDS, Flatten):
             return type(layer).__name__
+    return None
+
+
+def lacks(program: Program) -> str | None:
+    """What of a program is not compiled, in words; None if all is."""
+    layer = lacks_layer(program.network)
+    if layer is not None:
+        return layer
     if type(program.loss) not in LOSSES:
         return type(program.loss).__name__
     if getattr(program.loss, "targets", "labels") != "labels":
@@ -147,7 +158,11 @@ class _Planner:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.layout = layout_of(program.network, program.in_shape)
-        largest = max(math.prod(shape) for shape in program.network.shapes(program.in_shape))
+        network, shapes = program.network, program.network.shapes(program.in_shape)
+        largest = max(math.prod(shape) for shape in shapes)
+        for layer, shape in zip(network.layers, shapes, strict=False):
+            if isinstance(layer, PeriodicEmbedding):
+                largest = max(largest, layer.working(shape))
         self.at_once = max(8, min(EVALUATED, 1 << (NEAR // largest).bit_length() >> 1))
         self.rows = max(program.batch_size, self.at_once)
         self.at = PAD
@@ -167,7 +182,7 @@ class _Planner:
                 continue
             size = math.prod(shapes[i + 1])
             if isinstance(layer, Activation):
-                if not (self.ops and self.ops[-1][t.ACT] == NONE and self.ops[-1][t.TRAINED]):
+                if not (self.ops and self.ops[-1][t.ACT] == NONE and self.ops[-1][t.BIASED]):
                     self.add(t.ACTIVATION, source, math.prod(shapes[i]), size)
                 source = self.ops[-1][t.OUT]
                 self.act(layer)
@@ -179,6 +194,7 @@ class _Planner:
                 s.name: s for s in (*self.layout.trained, *self.layout.running) if s.layer == i
             }
             op[t.TRAINED] = int(bool(spans))
+            op[t.BIASED] = int(bool(spans) and not isinstance(layer, PeriodicEmbedding))
             if isinstance(layer, Affine):
                 op[t.WEIGHT], op[t.BIAS] = spans["W"].start, spans["b"].start
             elif isinstance(layer, BatchNorm):
@@ -198,6 +214,8 @@ class _Planner:
                 before = self.ops[-2] if len(self.ops) > 1 else op
                 if before[t.KIND] == t.CONVOLUTION and before[t.OUT] == op[t.IN]:
                     before[t.FUSED] = 1
+            elif isinstance(layer, PeriodicEmbedding):
+                self.waves(layer, shapes[i], spans)
             elif isinstance(layer, Dropout):
                 op[t.NUMBER] = len(dropouts)
                 op[t.SAVED] = self.space(self.rows * size)
@@ -238,6 +256,15 @@ class _Planner:
             rows=self.rows,
             at_once=self.at_once,
         )
+
+    def waves(self, layer: PeriodicEmbedding, before: Shape, spans: dict[str, Span]) -> None:
+        """Places and room of the waves of inputs."""
+        op = self.ops[-1]
+        op[t.WEIGHT], op[t.BIAS] = spans["V"].start, spans["b"].start
+        op[t.RATES_AT], op[t.PHASES_AT] = spans["w"].start, spans["phase"].start
+        op[t.CHANNELS], op[t.FILTERS], op[t.WIDTH] = spans["V"].shape
+        op[t.STEP] = op[t.CHANNELS] * op[t.FILTERS]
+        op[t.SAVED], op[t.HAT] = (self.space(self.rows * op[t.STEP]) for _ in range(2))
 
     def image(self, before: Shape, after: Shape, window: Window) -> None:
         """What the last operation must know of its images."""
@@ -291,7 +318,7 @@ class _Planner:
         out = self.space(self.rows * after)
         self.ops.append(
             {t.KIND: kind, t.ACT: NONE, t.IN: source, t.IN_SIZE: before, t.OUT: out,
-             t.OUT_SIZE: after, t.SAVED: out, t.PARTS: 1, t.TRAINED: 0}
+             t.OUT_SIZE: after, t.SAVED: out, t.PARTS: 1, t.TRAINED: 0, t.BIASED: 0}
         )  # fmt: skip
         self.numbers.append({})
 

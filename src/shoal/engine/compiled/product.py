@@ -102,6 +102,33 @@ def panel(
         )  # fmt: skip
 
 
+BROAD = 16 if LANES == 16 else 8
+"""Vectors of columns of one row that are made at once: what there is room for in registers."""
+_whole, _half, _quarter = (tile(1, vectors) for vectors in (BROAD, BROAD // 2, BROAD // 4))
+
+
+@inner
+def _one_row(
+    n: int, table: int, a: int, b: int, c: int, k: int, a_step: int, b_step: int, c_step: int,
+    more: int,
+) -> int:  # fmt: skip
+    """Columns of a product with one row: it waits for memory, so B is read in long lines.
+
+    Returns how many columns are done; less than a quarter of `BROAD` vectors is left.
+    """
+    j = 0
+    while j + BROAD * LANES <= n:
+        _whole(table, a, b + 4 * j, c + 4 * j, 1, k, 0, a_step, b_step, c_step, LANES, more)
+        j += BROAD * LANES
+    if j + BROAD // 2 * LANES <= n:
+        _half(table, a, b + 4 * j, c + 4 * j, 1, k, 0, a_step, b_step, c_step, LANES, more)
+        j += BROAD // 2 * LANES
+    if j + BROAD // 4 * LANES <= n:
+        _quarter(table, a, b + 4 * j, c + 4 * j, 1, k, 0, a_step, b_step, c_step, LANES, more)
+        j += BROAD // 4 * LANES
+    return j
+
+
 @inner
 def product(
     m: int, n: int, k: int, a: int, a_row: int, a_step: int,
@@ -122,6 +149,11 @@ def product(
         first, end = part * k // parts, (part + 1) * k // parts
         deep = end - first
         j = 0
+        if m == 1 and not copied:
+            j = _one_row(
+                n, table, a + 4 * first * a_step, b + 4 * first * b_step, c, deep, a_step, b_step,
+                c_step, more + part,
+            )  # fmt: skip
         while j < n:
             # vectors are spread evenly: 7 as 3 + 2 + 2
             left = -(-(n - j) // LANES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.affine import affine_backward, affine_descend, affine_forward
@@ -26,24 +26,41 @@ from shoal.engine.compiled.layers import (
     norm_running,
 )  # fmt: skip
 from shoal.engine.compiled.losses import CROSS_ENTROPY
-from shoal.engine.compiled.memory import bytes_at, call, copy_bytes, doubles, floats, meet, wholes
+from shoal.engine.compiled.memory import (
+    bytes_at,
+    call,
+    copy_bytes,
+    doubles,
+    float_pointer,
+    floats,
+    meet,
+    whole_pointer,
+    wholes,
+)  # fmt: skip
 from shoal.engine.compiled.rules import careful_norm, squares
 from shoal.engine.compiled.tile import LANES
+from shoal.engine.compiled.waves import waves_backward, waves_forward
 
 
 @inner
 def forward(
-    ops: Any, numbers: Any, memory: Any, rows: int, x: int, training: bool, theta: int,
-    running: int, rates: Any, seed: int, step: int, home: int, tools: Any,
+    operations: int, count: int, all_numbers: int, memory_at: int, rows: int, x: int,
+    training: int, theta: int, running: int, rates_at: int, seed: int, step: int, home: int,
+    tools_at: int,
 ) -> None:  # fmt: skip
-    """All operations on some rows; what the last puts out lies where it says.
+    """All operations on some rows; what the last puts out lies where it says. All by address.
 
     Args:
-        x: address of the rows, one after another.
-        theta, running: addresses of the member's numbers.
-        rates: of each dropout layer.
-        home: address of working memory.
+        operations, count, all_numbers, memory_at: the plan.
+        x: the rows, one after another.
+        theta, running: the member's numbers.
+        rates_at: of each dropout layer.
+        home: working memory.
     """
+    ops = carray(whole_pointer(operations), (count, t.COLUMNS))
+    numbers = carray(float_pointer(all_numbers), (count, t.NUMBERS))
+    memory, tools = wholes(memory_at, t.MEMORY), wholes(tools_at, t.TOOLS)
+    rates = floats(rates_at, count)
     for k in range(len(ops)):
         op, kind = ops[k], ops[k, t.KIND]
         source = x if k == 0 else home + 4 * op[t.IN]
@@ -61,6 +78,8 @@ def forward(
             dropout_forward(op, rows, training, rates[op[t.NUMBER]], seed, step, home, tools)
         elif kind == t.ACTIVATION:
             activation_forward(op, numbers[k], memory, rows, home, tools)
+        elif kind == t.WAVES:
+            waves_forward(op, rows, source, theta, home, tools)
         meet(tools)
 
 
@@ -95,6 +114,9 @@ def backward(
             dropout_backward(op, rows, d, home, tools)
         elif kind == t.ACTIVATION:
             activation_backward(op, numbers[k], memory, rows, d, home, tools)
+        elif kind == t.WAVES:
+            waves_backward(op, rows, x, theta, d, below, gradient, needed, home, tools)
+            d, below = below, d
         meet(tools)
 
 
@@ -266,7 +288,7 @@ def train_span(
         running = job[t.RUNNING] + 4 * member * job[t.RUNNING_SIZE]
         first = job[t.SLOTS] + 4 * member * job[t.SLOTS_SIZE]
         second = job[t.MORE_SLOTS] + 4 * member * job[t.MORE_SLOTS_SIZE]
-        rates = floats(job[t.RATES] + 4 * member * job[t.DROPOUTS], job[t.DROPOUTS])
+        rates = job[t.RATES] + 4 * member * job[t.DROPOUTS]
         found = floats(job[t.FOUND] + 4 * place * steps, steps)
         norms = floats(job[t.FOUND_NORMS] + 4 * place * steps, steps)
         listed = 8 * order[place] * starts[steps]
@@ -277,9 +299,10 @@ def train_span(
             here = slice(starts[s], starts[s + 1])
             gather(memory, job, batches[here], placed[here], home, tools)
             meet(tools)
-            forward(
-                ops, numbers, memory, rows, home + 4 * memory[t.INPUT], True, theta, running,
-                rates, seeds[member], step, home, tools,
+            call(
+                tools[t.FORWARD], ops.ctypes.data, len(ops), numbers.ctypes.data,
+                memory.ctypes.data, rows, home + 4 * memory[t.INPUT], 1, theta, running, rates,
+                seeds[member], step, home, tools.ctypes.data,
             )  # fmt: skip
             losses(
                 job[t.LOSS], loss_number, memory, ops[-1], rows, job[t.ROWS_WEIGHTS] != 0, home,
@@ -310,22 +333,28 @@ def train_span(
         meet(tools)
 
 
-@njit(nogil=True, error_model="numpy")
-def outputs_of(
-    ops: Any, numbers: Any, memory: Any, job: Any, loss_number: float, tools: Any
-) -> None:
-    """What members say of rows of the data, in evaluation, (members, rows, outputs)."""
+@inner
+def answer(request: int) -> None:
+    """What members say of rows of data, in evaluation, (members, rows, outputs).
+
+    Args:
+        request: address of what `tables` says of it. What is said of a row does not depend on the
+            other rows.
+    """
+    asked = wholes(request, t.ASKED)
+    ops, count, numbers = asked[t.ASKED_OPS], asked[t.ASKED_COUNT], asked[t.ASKED_NUMBERS]
+    memory, tools = wholes(asked[t.ASKED_MEMORY], t.MEMORY), wholes(asked[t.ASKED_TOOLS], t.TOOLS)
+    last = wholes(ops + 8 * (count - 1) * t.COLUMNS, t.COLUMNS)
+    job = wholes(asked[t.ASKED_JOB], t.JOB)
     home, n, width = job[t.HOME], memory[t.ROW_SIZE], memory[t.OUTPUTS]
-    live, straight = (
-        wholes(job[t.LIVE], job[t.MEMBERS]),
-        (ops[0, t.KIND] == t.AFFINE or ops[0, t.KIND] == t.CONVOLUTION),
-    )
+    live, first = wholes(job[t.LIVE], job[t.MEMBERS]), wholes(ops, t.COLUMNS)[t.KIND]
+    straight = first == t.AFFINE or first == t.CONVOLUTION or first == t.WAVES
     leader = tools[t.THREAD] == 0
     for place in range(len(live)):
         member = live[place]
         theta = enter(memory, job, member, tools)
         running = job[t.RUNNING] + 4 * member * job[t.RUNNING_SIZE]
-        rates = floats(job[t.RATES] + 4 * member * job[t.DROPOUTS], job[t.DROPOUTS])
+        rates = job[t.RATES] + 4 * member * job[t.DROPOUTS]
         for start in range(0, job[t.WHOLE], job[t.ROWS_AT_ONCE]):
             rows = min(job[t.ROWS_AT_ONCE], job[t.WHOLE] - start)
             source = job[t.X] + 4 * start * n
@@ -334,10 +363,11 @@ def outputs_of(
                     copy_bytes(source, home + 4 * memory[t.INPUT], 4 * rows * n)
                 source = home + 4 * memory[t.INPUT]
                 meet(tools)
-            forward(
-                ops, numbers, memory, rows, source, False, theta, running, rates, 0, 0, home, tools
-            )
+            call(
+                tools[t.FORWARD], ops, count, numbers, memory.ctypes.data, rows, source, 0, theta,
+                running, rates, 0, 0, home, tools.ctypes.data,
+            )  # fmt: skip
             if leader:
                 said = job[t.SAID] + 4 * (place * job[t.WHOLE] + start) * width
-                copy_bytes(home + 4 * ops[-1, t.OUT], said, 4 * rows * width)
+                copy_bytes(home + 4 * last[t.OUT], said, 4 * rows * width)
             meet(tools)

@@ -16,7 +16,7 @@ from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inputs import at_once, inputs_of
 from shoal.engine.compiled.library import Library, library
 from shoal.engine.compiled.plan import Plan, plan_of
-from shoal.engine.compiled.product import SCRATCH
+from shoal.engine.compiled.rooms import Rooms, address, request
 from shoal.engine.compiled.rules import NUMBERS
 from shoal.engine.task import Rows, Steps, Task
 
@@ -46,18 +46,8 @@ class Compiled:
             except RuntimeError as error:  # a system may have no more threads to give
                 _log.info("one thread trains a network that others could share: %s", error)
                 self.threads = 1
-        self.work = np.zeros(self.plan.memory[t.WORK], np.float32)
+        self.rooms = Rooms(self.plan, self.library, self.threads)
         self.labels = np.zeros(self.plan.rows, np.int64)
-        self.gate = np.zeros(16, np.int64)
-        self.scratch = np.zeros((self.threads, SCRATCH), np.float32)
-        self.room = np.zeros((self.threads, self.plan.room), np.float32)
-        self.sums = np.zeros((self.threads, 2 * self.plan.widest))
-        self.tools = [self.library.tools() for _ in range(self.threads)]
-        for thread, tools in enumerate(self.tools):
-            tools[t.THREAD], tools[t.THREADS] = thread, self.threads
-            tools[t.GATE], tools[t.SCRATCH] = _address(self.gate), _address(self.scratch[thread])
-            tools[t.SUMS], tools[t.ROOM] = _address(self.sums[thread]), _address(self.room[thread])
-            tools[t.PLACES] = _address(self.plan.places)
         numbers = task.numbers
         count = len(numbers.seeds)
         self.rates = np.zeros((count, max(1, len(self.plan.dropouts))), np.float32)
@@ -132,17 +122,19 @@ class Compiled:
         ]
         names = (t.BATCHES, t.PLACED, t.STARTS, t.ORDER, t.LR)
         for name, array in zip(names, kept, strict=True):
-            job[name] = _address(array)
-        job[t.X], job[t.Y] = _address(inputs.x), _address(part.y)
+            job[name] = address(array)
+        job[t.X], job[t.Y] = address(inputs.x), address(part.y)
         job[t.PIXELS], job[t.MEANS], job[t.DEVIATIONS] = (
-            0 if each is None else _address(each)
+            0 if each is None else address(each)
             for each in (inputs.top, inputs.mean, inputs.deviation)
         )
-        job[t.ROWS_WEIGHTS] = 0 if part.weights is None else _address(part.weights)
+        job[t.ROWS_WEIGHTS] = 0 if part.weights is None else address(part.weights)
         job[t.FIRST_STEP], job[t.STEPS] = first, last - first
-        job[t.FOUND], job[t.FOUND_NORMS] = _address(done.loss), _address(done.gradient_norm)
-        job[t.DIVERGED] = _address(done.diverged)
-        self._on_threads(self.library.train, job)
+        job[t.FOUND], job[t.FOUND_NORMS] = address(done.loss), address(done.gradient_norm)
+        job[t.DIVERGED] = address(done.diverged)
+        plan = self.plan
+        shared = (plan.ops, plan.numbers, plan.memory, job, plan.loss_number)
+        self._on_threads(self.library.train, [(*shared, tools) for tools in self.rooms.tools])
         return done
 
     def outputs(self, live: NDArray[np.int64], x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -150,15 +142,16 @@ class Compiled:
         x = np.ascontiguousarray(x)
         out = np.empty((len(live), len(x), self.plan.memory[t.OUTPUTS]), np.float32)
         job = self._job(live)
-        job[t.X], job[t.SAID] = _address(x), _address(out)
+        job[t.X], job[t.SAID] = address(x), address(out)
         job[t.WHOLE], job[t.ROWS_AT_ONCE] = len(x), self.plan.at_once
-        self._on_threads(self.library.outputs, job)
+        requests = [request(self.plan, job, tools) for tools in self.rooms.tools]
+        self._on_threads(self.library.answer, [(address(each),) for each in requests])
         return out
 
     def _job(self, live: NDArray[np.int64]) -> NDArray[np.int64]:
         """What is the same in every piece of work of some members."""
         self._live, job = np.ascontiguousarray(live, np.int64), self.fixed.copy()
-        job[t.LIVE], job[t.MEMBERS] = _address(self._live), len(live)
+        job[t.LIVE], job[t.MEMBERS] = address(self._live), len(live)
         return job
 
     def _fixed(self) -> NDArray[np.int64]:
@@ -173,23 +166,21 @@ class Compiled:
         for name, array in (
             (t.PARAMETERS, home.theta), (t.RUNNING, home.running),
             (t.SEEDS, self.seeds), (t.RATES, self.rates), (t.RULE_NUMBERS, self.rule_numbers),
-            (t.CLIP, self.clip), (t.DECAY, self.decay), (t.HOME, self.work),
+            (t.CLIP, self.clip), (t.DECAY, self.decay), (t.HOME, self.rooms.work),
             (t.LABELS, self.labels),
         ):  # fmt: skip
-            job[name] = _address(array)
+            job[name] = address(array)
         slots = [home.slots[name] for name in program.rule.slots]
         for at, size, slot in zip(
             (t.SLOTS, t.MORE_SLOTS), (t.SLOTS_SIZE, t.MORE_SLOTS_SIZE), slots, strict=False
         ):
-            job[at], job[size] = _address(slot), slot.shape[1]
+            job[at], job[size] = address(slot), slot.shape[1]
         return job
 
-    def _on_threads(self, work: Callable[..., None], job: NDArray[np.int64]) -> None:
+    def _on_threads(self, work: Callable[..., None], arguments: list[tuple[Any, ...]]) -> None:
         """Let all threads of this network do a piece of work, this one among them."""
-        plan = self.plan
-        given = (plan.ops, plan.numbers, plan.memory, job, plan.loss_number)
-        others = [self.helpers.submit(work, *given, tools) for tools in self.tools[1:]]
-        work(*given, self.tools[0])
+        others = [self.helpers.submit(work, *each) for each in arguments[1:]]
+        work(*arguments[0])
         for other in others:
             other.result()
 
@@ -212,7 +203,3 @@ def _helpers(count: int) -> ThreadPoolExecutor:
         go.set()
     wait(begun)
     return helpers
-
-
-def _address(array: NDArray[Any]) -> int:
-    return int(array.__array_interface__["data"][0])

@@ -6,7 +6,7 @@ float32 numbers: of parameters in the member's row, of everything else in the wo
 
 from __future__ import annotations
 
-AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range(7)
+AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL, WAVES = range(8)
 """The kinds of operation."""
 
 (
@@ -16,19 +16,20 @@ AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range
     IN_SIZE,  # numbers in one row
     OUT,
     OUT_SIZE,
-    WEIGHT,  # W, or γ
+    WEIGHT,  # W, γ, or V
     BIAS,  # b, or β
-    SAVED,  # GELU's derivative, or a mask
-    HAT,  # what batch norm has normalised
+    SAVED,  # GELU's derivative, a mask, or cosines
+    HAT,  # what batch norm has normalised, or sines
     STATS,  # mean, variance, 1/σ of batch norm; a row of biases of a convolution
     MEAN,  # in the row of running statistics
     VARIANCE,
     NUMBER,  # which dropout layer this is
     PARTS,  # pieces that threads share out
     TRAINED,  # whether it has parameters
+    BIASED,  # whether it ends with a bias, and may end with an activation
     HEIGHT,
-    WIDTH,
-    CHANNELS,
+    WIDTH,  # or sums of the waves of each input
+    CHANNELS,  # or inputs with waves
     WINDOW_ROWS,
     WINDOW_COLUMNS,
     STRIDE_ROWS,
@@ -42,7 +43,7 @@ AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range
     PADDED,  # numbers of a padded image; 0 where there is no padding
     SPREAD,  # numbers of the gradient spread out for dx
     SPREAD_WIDTH,
-    FILTERS,
+    FILTERS,  # or waves of each input
     TABLE,  # where each patch begins: where this lies in the plan's places
     WINDOW_TABLE,  # where each number of the window lies in the first patch
     PIXEL_TABLE,  # where what each pixel needs begins in the spread gradient
@@ -50,8 +51,11 @@ AFFINE, ACTIVATION, BATCH_NORM, DROPOUT, CONVOLUTION, MAX_POOL, AVG_POOL = range
     PARTIAL,  # where the gradients of blocks of images lie
     IMAGES,  # in a block
     FUSED,  # whether the pooling that follows is done at once
+    RATES_AT,  # w of waves
+    PHASES_AT,  # and φ
+    STEP,  # waves of one row
     COLUMNS,
-) = range(41)
+) = range(45)
 """What stands in the columns of an operation's whole numbers."""
 
 SLOPE, EPSILON, MOMENTUM, NUMBERS = range(4)
@@ -84,7 +88,8 @@ PIECE = 2**14
 
 (
     PANEL, PRODUCT, ACTIVATE, DESCEND, UPDATE, MOMENTS, NORMALISE, SHARES, UNNORMALISE, DROP,
-    SOFTMAX, ELEMENTWISE, CONVOLVE, UNCONVOLVE, POOL, UNPOOL,  # so far the addresses of kernels
+    SOFTMAX, ELEMENTWISE, CONVOLVE, UNCONVOLVE, POOL, UNPOOL, WAVE,
+    UNWAVE, FORWARD,  # so far the addresses of kernels
     THREAD,  # which thread this is
     THREADS,  # that work on the network
     GATE,  # where they meet
@@ -94,7 +99,7 @@ PIECE = 2**14
     ROOM,  # for one image on its way
     PLACES,  # the plan's tables of places
     TILE,  # from here on: rows of a tile
-) = range(25)  # fmt: skip
+) = range(28)  # fmt: skip
 TOOLS = TILE + 8
 """What stands in a thread's tools."""
 
@@ -118,3 +123,6 @@ TOOLS = TILE + 8
     JOB,
 ) = range(43)  # fmt: skip
 """What stands in a job; most are addresses."""
+
+ASKED_OPS, ASKED_COUNT, ASKED_NUMBERS, ASKED_MEMORY, ASKED_JOB, ASKED_TOOLS, ASKED = range(7)
+"""What stands in a request for answers: addresses, and how many operations there are."""
