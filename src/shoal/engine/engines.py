@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 from functools import lru_cache
 from importlib.util import find_spec
 
 from shoal.engine.member import Program
 from shoal.errors import ShoalError
+from shoal.nn import Network
 
 ENGINES = ("auto", "compiled", "reference")
 _log = logging.getLogger("shoal")
@@ -35,7 +37,8 @@ def engine_for(program: Program, wanted: str) -> str:
         wanted: "auto", "compiled" or "reference".
 
     Raises:
-        ShoalError: "compiled" is wanted, and nothing can be compiled here.
+        ShoalError: "compiled" is wanted, and nothing can be compiled here, or compiling fails. For
+            "auto" the reference engine trains then, and one line warns of it.
     """
     if wanted == "reference":
         return wanted
@@ -48,7 +51,70 @@ def engine_for(program: Program, wanted: str) -> str:
     from shoal.engine.compiled.plan import lacks
 
     missing = lacks(program)
-    if missing is None:
-        return "compiled"
-    _log.info("the reference engine trains %r: %s is not compiled", program.network, missing)
-    return "reference"
+    if missing is not None:
+        _log.info("the reference engine trains %r: %s is not compiled", program.network, missing)
+        return "reference"
+    return "compiled" if _compiles(wanted) else "reference"
+
+
+def answers_compiled(network: Network, wanted: str) -> bool:
+    """Whether trained networks answer by compiled code; else by NumPy.
+
+    Args:
+        network: what answers.
+        wanted: "reference"; "compiled"; or "auto", which takes compiled code where it is at hand,
+            in this process or on disk, because nobody should wait for a compiler for the sake of
+            some predictions.
+
+    Raises:
+        ShoalError: "compiled" is wanted, and nothing can be compiled here.
+    """
+    if wanted == "reference" or (wanted == "auto" and not _at_hand()):
+        return False
+    reason = cannot_compile()
+    if reason is not None:
+        raise ShoalError(f"engine='compiled' needs numba, but {reason}; take engine='auto'")
+    from shoal.engine.compiled.plan import lacks_layer
+
+    missing = lacks_layer(network)
+    if missing is not None:
+        _log.info("NumPy answers for %r: %s is not compiled", network, missing)
+        return False
+    return _compiles(wanted)
+
+
+def _at_hand() -> bool:
+    """Whether compiled code is here without waiting for a compiler."""
+    from shoal.engine.compiled.place import folder
+
+    if not folder().is_dir() and "shoal.engine.compiled.library" not in sys.modules:
+        return False  # Numba, which takes its time, need not be imported to see that
+    if cannot_compile() is not None:
+        return False
+    from shoal.engine.compiled.library import at_hand
+
+    return at_hand()
+
+
+def _compiles(wanted: str) -> bool:
+    """Whether the library is there, or can be made; it is waited for.
+
+    Raises:
+        ShoalError: it cannot, and "compiled" is wanted.
+    """
+    from shoal.engine.compiled.library import library
+
+    try:
+        library()
+    except ShoalError as error:
+        if wanted == "compiled":
+            raise
+        _warn(str(error))
+        return False
+    return True
+
+
+@lru_cache(maxsize=1)
+def _warn(failure: str) -> None:
+    """Say once why the slower engine does all the work."""
+    _log.warning("shoal: %s, which engine='auto' does from now on", failure)

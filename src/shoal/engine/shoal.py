@@ -19,6 +19,7 @@ from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
     from shoal.data import Dataset
+    from shoal.engine.compiled.answers import Answers
 
 
 class Shoal:
@@ -197,7 +198,7 @@ class Shoal:
         for cohort in self._cohorts:
             rows = self._rows(cohort)
             params = cohort.layout.split(rows.theta, rows.running)
-            groups.append(Group(cohort.program, params, cohort.index))
+            groups.append(Group(cohort.program, params, cohort.index, _answers(cohort, rows)))
         return Networks(groups)
 
     def _rows(self, cohort: Cohort) -> Rows:
@@ -217,6 +218,17 @@ class Shoal:
             rows = [row_of[int(member)] for member in index[place]]
             if rows:
                 at = cohort.places(rows)
-                theta, running = self._rows(cohort).theta[at], self._rows(cohort).running[at]
-                groups.append(Group(cohort.program, cohort.layout.split(theta, running), place))
+                kept = self._rows(cohort)
+                copy = Rows(kept.theta[at], kept.running[at], {})
+                params = cohort.layout.split(copy.theta, copy.running)
+                groups.append(Group(cohort.program, params, place, _answers(cohort, copy)))
         return Networks(groups)
+
+
+def _answers(cohort: Cohort, rows: Rows) -> Answers | None:
+    """What the members of a cohort say is said by the engine that trains them; None for NumPy."""
+    if cohort.engine != "compiled":
+        return None
+    from shoal.engine.compiled.answers import Answers
+
+    return Answers(cohort.program, rows.theta, rows.running)

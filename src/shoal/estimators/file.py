@@ -328,7 +328,8 @@ def _read_core(facts: Mapping[str, Any], arrays: Arrays) -> Model:
     ]
     loss = CustomLoss(_gone, _gone) if facts["loss"] is None else read_value(facts["loss"], arrays)
     classes = None if facts["classes"] is None else read_value(facts["classes"], arrays)
-    beside = {name: _float64(arrays, name) for name in ("target_mean", "target_scale", "conformal")}
+    names = ("target_mean", "target_scale", "conformal")
+    beside: dict[str, Any] = {name: _float64(arrays, name) for name in names}
     if not (classes is None or (isinstance(classes, np.ndarray) and classes.ndim == 1)):
         raise TypeError("classes are no list of labels")
     return Model(

@@ -139,7 +139,7 @@ def fit_networks(
     alive = np.flatnonzero(trainer.history.diverged < 0).tolist()
     best = trainer.best_shoal if len(data.valid) else trainer.shoal
     names = target.names if before is None or not before.targets else before.targets
-    model = model_of(best, data, alive, targets=names)
+    model = model_of(best, data, alive, targets=names, engine=course.engine)
     if len(data.valid) and learner._calibrates:
         model = learner._calibrated(model, judge, combined(judge.weights, factors, judge.target.y))
     history = history_of(trainer, passes, time.monotonic() - started)

@@ -6,8 +6,10 @@ the same time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +20,15 @@ from shoal.engine.compiled.plan import PAD, plan_of
 from shoal.engine.compiled.rooms import Rooms, address, request
 from shoal.engine.layout import Matrix, layout_of
 from shoal.engine.member import Program
+from shoal.engine.networks import wrong_shape
 from shoal.nn import MeanSquaredError
-from shoal.nn.arrays import Params
+from shoal.nn.arrays import Params, Shape
 from shoal.optim import SGD
+
+LINE = 64
+"""Bytes of a line of the cache; vectors that begin with one are read fastest."""
+FEW = 2**13
+"""Numbers of rows that are copied to where they are worked on."""
 
 
 class Answers:
@@ -45,8 +53,6 @@ class Answers:
         )
         self.plan = plan_of(self.program)
         self.theta, self.running, self.padded = theta, running, padded
-        self._members = np.arange(len(theta))
-        self._live = address(self._members)
         self._library = library()
         self._answer = self._library.answer
         self._free: list[_Desk] = []
@@ -56,43 +62,64 @@ class Answers:
         """Of networks given by the arrays of each layer, with an axis of networks; copies them."""
         layout = layout_of(program.network, program.in_shape)
         count = len(next(value for layer in params for value in layer.values()))
-        theta = np.zeros(count * layout.size + PAD, np.float32)[:-PAD].reshape(count, layout.size)
+        size = count * layout.size
+        room = np.zeros(size + 2 * PAD, np.float32)
+        start = -address(room) % LINE // room.itemsize
+        theta = room[start : start + size].reshape(count, layout.size)
         running = np.zeros((count, layout.running_size), np.float32)
-        layout.join(params, theta)
-        for span in layout.running:
-            running[:, span.start : span.stop] = params[span.layer][span.name]
+        layers = [dict(layer) for layer in params]
+        layout.join(layers, theta)
+        layout.join_running(layers, running)
         return cls(program, theta, running, padded=True)
 
-    def __call__(
-        self, x: NDArray[np.float32], first: int = 0, last: int | None = None
-    ) -> NDArray[np.float32]:
+    def __call__(self, x: Any, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
         """What the networks first, …, last - 1 say of rows, (networks, rows, outputs).
 
         Args:
-            x: rows (rows, *in_shape), float32, one after another in memory.
+            x: rows (rows, *in_shape).
             first, last: which networks; all by default.
+
+        Raises:
+            ShoalError: rows of another shape.
         """
         last = len(self.theta) if last is None else last
-        out = np.empty((last - first, len(x), self.plan.memory.item(t.OUTPUTS)), np.float32)
         try:
             desk = self._free.pop()
         except IndexError:
             desk = _Desk(self)
-        job = desk.job
-        job[t.X], job[t.SAID], job[t.WHOLE] = address(x), address(out), len(x)
-        job[t.LIVE], job[t.MEMBERS] = self._live + 8 * first, last - first
-        self._answer(desk.address)
+        asked = (x.shape, first, last)
+        if asked != desk.asked:
+            desk.expect(*asked)
+        if desk.x is not None:  # a few rows: copying them costs less than asking where they lie
+            desk.x[...] = x
+            self._answer(desk.address)
+            said: NDArray[np.float32] = desk.said.copy()
+        else:
+            x = np.ascontiguousarray(x, np.float32)
+            said = np.empty((last - first, len(x), desk.outputs), np.float32)
+            desk.job[t.X], desk.job[t.SAID] = address(x), address(said)
+            self._answer(desk.address)
         self._free.append(desk)
-        return out
+        return said
 
 
 class _Desk:
-    """Where one call at a time is worked on."""
+    """Where one call at a time is worked on, for any number of rows.
+
+    Attributes:
+        asked: the shape of the rows, and the first and last network, of the last call.
+        x, said: where rows and answers lie, if they are few; else None.
+    """
 
     def __init__(self, of: Answers) -> None:
         plan = of.plan
+        self.in_shape, self.outputs = of.program.in_shape, int(plan.memory[t.OUTPUTS])
+        self.asked: tuple[Shape, int, int] | None = None
+        self.x: NDArray[np.float32] | None = None
+        self.said = np.empty(0, np.float32)
         self.rooms = Rooms(plan, of._library)
         self.rates = np.zeros(max(1, len(plan.dropouts)), np.float32)
+        self.members = np.arange(len(of.theta))
         self.job = job = np.zeros(t.JOB, np.int64)
         job[t.ALL] = len(of.theta) + of.padded  # the last row is copied unless more follows it
         job[t.PARAMETERS], job[t.RUNNING] = address(of.theta), address(of.running)
@@ -101,3 +128,21 @@ class _Desk:
         job[t.ROWS_AT_ONCE] = plan.at_once
         self.request = request(plan, job, self.rooms.tools[0])
         self.address = address(self.request)
+
+    def expect(self, shape: Shape, first: int, last: int) -> None:
+        """Make ready for calls with rows of a shape (rows, *in_shape).
+
+        Raises:
+            ShoalError: rows of another shape than the network's.
+        """
+        if shape[1:] != self.in_shape:
+            raise wrong_shape(shape, self.in_shape)
+        job, rows = self.job, shape[0]
+        job[t.WHOLE], job[t.MEMBERS] = rows, last - first
+        job[t.LIVE] = address(self.members[first:])
+        self.x = None
+        if math.prod(shape) <= FEW:
+            self.x = np.zeros(shape, np.float32)
+            self.said = np.zeros((last - first, rows, self.outputs), np.float32)
+            job[t.X], job[t.SAID] = address(self.x), address(self.said)
+        self.asked = shape, first, last
