@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import timeit
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +18,8 @@ from scipy.special import expit, logit, softmax
 import shoal
 from shoal import ShoalError
 from shoal.data.preparation import fit_array
+from shoal.engine import engines
+from shoal.engine.compiled.library import library
 from shoal.estimators import model as module
 from shoal.estimators.model import model_of, stacked
 from shoal.nn import LOSSES, BinaryCrossEntropy, CustomLoss, MeanSquaredError
@@ -92,7 +96,7 @@ def test_a_loss_of_ones_own_says_what_outputs_mean_or_means_what_is_usual():
 
 
 def test_few_rows_and_many_go_different_ways_to_the_same_numbers(monkeypatch):
-    model = a_model(shoal.mlp([32]), ARRAY, members=3)
+    model = a_model(shoal.mlp([32]), ARRAY, members=3, engine="reference")
     rows = np.tile(X, (60, 1))
     by_hand, _ = model.network.forward(model.params, model.preparation.transform(rows)[None])
     assert np.allclose(model.outputs(rows), by_hand, atol=1e-5)
@@ -120,9 +124,10 @@ def test_no_rows():
     assert a_model(shoal.mlp([8]), ARRAY, "regression").predict(X[:0]).shape == (0, 3)
 
 
+@pytest.mark.parametrize("engine", ["reference", "compiled"])
 @pytest.mark.parametrize("members", [1, 5])
-def test_one_row_costs_less_than_100_microseconds(members):
-    model = a_model(shoal.mlp([32]), ARRAY, members=members)
+def test_one_row_costs_less_than_100_microseconds(members, engine):
+    model = a_model(shoal.mlp([32]), ARRAY, members=members, engine=engine)
     row = X[:1].astype(float)
     model.predict(row)
     best = min(timeit.repeat(lambda: model.predict(row), number=20, repeat=100)) / 20
@@ -134,19 +139,85 @@ def test_one_row_touches_no_threads(monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr("shoal.engine.networks.one_blas_thread", never)
-    assert a_model(shoal.mlp([32]), ARRAY).predict(X[:1]).shape == (1,)
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", never)
+    for engine in ("reference", "compiled"):
+        assert a_model(shoal.mlp([32]), ARRAY, engine=engine).predict(X[:1]).shape == (1,)
 
 
-def test_prediction_needs_neither_pandas_nor_scikit_learn(tmp_path):
-    model = a_model(shoal.mlp([8]), ARRAY)
-    path = model.save(tmp_path / "model.shoal")
-    code = f"""
+PREDICT = """
 import sys, numpy as np, shoal
-print(shoal.load_model({str(path)!r}).predict(np.zeros((1, 6))))
-print(not {{"pandas", "sklearn", "scipy"}} & set(sys.modules))
+print(shoal.load_model(sys.argv[1]).predict(np.zeros((1, 6))))
+print(*{"pandas", "sklearn", "scipy", "numba"} & set(sys.modules))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[1] == "True"
+
+
+@pytest.fixture
+def predicts(tmp_path, monkeypatch):
+    """Opens a model in a process of its own and predicts; says what that has imported."""
+    path = a_model(shoal.mlp([8]), ARRAY).save(tmp_path / "model.shoal")
+
+    def predict(cache=None) -> set[str]:
+        if cache is not None:
+            monkeypatch.setenv("NUMBA_CACHE_DIR", str(cache))
+        command = [sys.executable, "-c", PREDICT, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert not done.stderr
+        return set(done.stdout.split("\n")[1].split())
+
+    return predict
+
+
+def test_prediction_needs_neither_pandas_nor_scikit_learn(predicts):
+    assert not {"pandas", "sklearn"} & predicts()
+
+
+def test_nothing_is_compiled_for_the_sake_of_a_prediction(predicts, tmp_path):
+    assert predicts(cache=tmp_path / "empty") == set()
+    assert not (tmp_path / "empty").exists()
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_both_engines_say_the_same(task, members):
+    library()
+    model = a_model(shoal.mlp([32], "tanh", batch_norm=True), ARRAY, task, members=members)
+    reference, compiled = (replace(model, engine=e) for e in ("reference", "compiled"))
+    assert model._answers is not None
+    assert compiled._answers is not None
+    assert reference._answers is None
+    expected = reference.outputs(X)
+    np.testing.assert_allclose(compiled.outputs(X), expected, 0, 1e-5 * np.abs(expected).max())
+    np.testing.assert_array_equal(model.outputs(X), compiled.outputs(X))
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_compiled_code_says_of_a_row_alone_what_it_says_among_others(members, monkeypatch):
+    library()
+    model = a_model(shoal.mlp([32]), ARRAY, members=members)
+    whole = model.probabilities(X)
+    alone = np.concatenate([model.probabilities(X[i : i + 1]) for i in range(len(X))])
+    np.testing.assert_array_equal(alone, whole)
+    monkeypatch.setattr(module, "ALONE", 0)
+    np.testing.assert_array_equal(model.probabilities(X), whole)
+
+
+def test_who_answers_is_settled_once(monkeypatch):
+    monkeypatch.setattr(engines, "_at_hand", lambda: False)
+    model = a_model(shoal.mlp([32]), ARRAY)
+    before = model.outputs(X)
+    monkeypatch.undo()
+    library()
+    assert model._answers is None
+    np.testing.assert_array_equal(model.outputs(X), before)
+    assert a_model(shoal.mlp([32]), ARRAY)._answers is not None
+
+
+def test_a_model_that_has_answered_can_travel():
+    model = a_model(shoal.mlp([32]), ARRAY, engine="compiled")
+    said = model.predict(X)
+    for other in (pickle.loads(pickle.dumps(model)), deepcopy(model)):
+        assert other.engine == "compiled"
+        np.testing.assert_array_equal(other.predict(X), said)
 
 
 # --- from a shoal that was trained ------------------------------------------------------------
@@ -208,6 +279,7 @@ def test_stacked():
         ({"target_mean": np.zeros(3)}, "target_mean of a model for classification must be None"),
         ({"conformal": np.zeros((9, 3))}, "for regression only"),
         ({"params": []}, "params must be float32 arrays of"),
+        ({"engine": "fast"}, "unknown engine 'fast'"),
         ({"task": "multilabel"}, "does not fit multilabel"),
     ],
 )
