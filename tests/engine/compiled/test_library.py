@@ -10,6 +10,7 @@ import llvmlite.binding as llvm
 import numba
 import pytest
 from numba.core import caching
+from numba.core.codegen import JITCPUCodegen
 
 from shoal.engine.compiled import library
 
@@ -25,7 +26,7 @@ def kept(tmp_path, monkeypatch):
 
     def make():
         function = numba.njit(square)
-        library._keep(function, square)
+        library._keep(function)
         function.compile((numba.int64,))
         assert function(12) == 144
         return sum(function.stats.cache_hits.values())
@@ -79,9 +80,48 @@ def test_where_nobody_may_write_functions_are_not_kept(kept, tmp_path, monkeypat
     ],
 )
 def test_each_kind_of_machine_has_a_folder_of_its_own(monkeypatch, where, name, other):
-    assert library._stamp() == library._STAMP
+    here = library._processor.__wrapped__()
     monkeypatch.setattr(where, name, other)
-    assert library._stamp() != library._STAMP
+    assert library._processor.__wrapped__() != here
+
+
+@pytest.fixture
+def one(tmp_path, monkeypatch):
+    """One function of the library, new every time, kept in an empty folder."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    every = library._functions
+    monkeypatch.setattr(library, "_functions", lambda: every()[7:8])  # one that is soon compiled
+    monkeypatch.setattr(library, "_made", [])
+
+    def compiled() -> int:
+        (function,) = library._functions()
+        library._keep(function)
+        loaded = library._compile(function)
+        assert function.address
+        return loaded
+
+    return compiled
+
+
+def test_what_is_kept_is_at_hand(one):
+    assert not library.at_hand()
+    assert one() == 0
+    assert library.at_hand()
+    assert one() == 1
+
+
+def test_what_is_damaged_is_not_at_hand(one, tmp_path):
+    one()
+    (file,) = tmp_path.rglob("*.nbi")
+    file.write_bytes(b"what is this")
+    assert not library.at_hand()
+    assert [one(), one()] == [0, 1]
+
+
+def test_another_processor_s_code_is_not_at_hand(one, monkeypatch):
+    one()
+    monkeypatch.setattr(JITCPUCodegen, "_get_host_cpu_name", lambda self: "another")
+    assert not library.at_hand()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no child is born here")
