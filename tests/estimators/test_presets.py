@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 
 import numpy as np
 import pandas as pd
@@ -125,3 +126,16 @@ def test_the_share_to_validate_by(valid, rows, share):
 def test_an_unknown_preset():
     with pytest.raises(ShoalError, match=r"unknown preset 'boook': did you mean 'book'\?"):
         settle({"preset": "boook"}, "regression", 10)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("labels", [1, 2])
+@pytest.mark.parametrize("kind", [ShoalClassifier, ShoalRegressor])
+def test_presets_train_by_compiled_code(preset, kind, labels, caplog):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, 3))
+    y = np.digitize(x[:, :labels], [0]) if kind is ShoalClassifier else x[:, :labels]
+    with caplog.at_level(logging.INFO, "shoal"):
+        model = kind(preset=preset, epochs=2, random_state=0).fit(x, y[:, 0] if labels == 1 else y)
+    assert "the reference engine trains" not in caplog.text
+    assert model.model_._answers is not None
