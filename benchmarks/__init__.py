@@ -19,6 +19,7 @@ from benchmarks import (
     members,
     networks,
     optimizers,
+    prediction,
     search,
     to_accuracy,
 )
@@ -37,5 +38,7 @@ WORKLOADS: Final[dict[str, Callable[[bool], Workload]]] = {
     "convnets": networks.convnets,
     "members": members.book,
     "members-tiny": members.tiny,
+    "predict-one": prediction.one_row,
+    "predict-many": prediction.many_rows,
 }
 """Workloads by name; each is made by a function of `quick`."""

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-PACKAGES = ("numpy", "scipy", "torch", "jax", "scikit-learn", "shoal")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "jax", "onnxruntime", "scikit-learn", "shoal")
 
 
 def processors() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from benchmarks import (
     early_dropping,
     harness,
     machine,
+    prediction,
     report,
     with_shoal,
     with_shoal_search,
@@ -27,7 +29,7 @@ from benchmarks import (
 
 METRIC = dict.fromkeys(WORKLOADS, "valid_loss") | {"batch-norm-grid": "train_loss"}
 METRIC["one-network-seconds"] = "test_loss"
-for none in ("early-dropping", "members", "members-tiny"):
+for none in ("early-dropping", "members", "members-tiny", "predict-one", "predict-many"):
     METRIC.pop(none)
 
 # After a few steps all agree but for rounding, which AdaGrad's and Adam's first steps magnify:
@@ -111,6 +113,34 @@ def _to_the_end(outcome: work.Outcome) -> work.Outcome:
     done = int(np.isfinite(outcome.metrics["test_loss"][0]).sum())
     metrics = {name: values[:, :done] for name, values in outcome.metrics.items()}
     return replace(outcome, metrics=metrics)
+
+
+@pytest.mark.parametrize("name", ["predict-one", "predict-many"])
+def test_everyone_predicts_the_same(name: str, run: Callable[[str], Measurement]) -> None:
+    measured = run(name)
+    rows = {"predict-one": 1, "predict-many": 500}[name]
+    first, *others = measured.results.values()
+    np.testing.assert_allclose(first.probabilities.sum(axis=1), 1)
+    for said in others:
+        assert said.probabilities.shape == (rows, 10)
+        np.testing.assert_allclose(said.probabilities, first.probabilities, 0, 1e-5)
+    flops = 2 * rows * (784 * 256 + 256 * 128 + 128 * 10)
+    assert measured.workload.flops == flops
+    assert "probabilities differ from those of Shoal" in " ".join(report.text(measured).after)
+
+
+def test_a_compiler_that_fails_or_takes_too_long_is_said_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> prediction.Say:
+        raise RuntimeError("no compiler\nis here")
+
+    monkeypatch.setattr(prediction, "PATIENCE", 0.05)
+    assert prediction._in_time(broken) == "RuntimeError: no compiler is here"
+    waiting = threading.Event()
+    assert prediction._in_time(waiting.wait) == "not compiled within 0 s"
+    waiting.set()
+    assert prediction._in_time(lambda: np.exp) is np.exp
 
 
 def test_everyone_searches_the_same_trials_and_drops_some(
