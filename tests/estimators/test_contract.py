@@ -19,10 +19,6 @@ EXPECTED = {
         "check wants 1e-7, but sums of rows in another order differ by more"
     ),
     "check_sample_weight_equivalence_on_sparse_data": "the same, with the same rows as a matrix",
-    "check_methods_subset_invariance": (
-        "a matrix product takes another way for another number of rows, so the last bits of "
-        "float32 differ (see the test below); the check wants 1e-7"
-    ),
 }
 """Checks that fail, and why; all hold to float32's own precision."""
 
