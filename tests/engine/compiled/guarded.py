@@ -18,7 +18,7 @@ import numpy as np
 import shoal
 from shoal import Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D, ReLU, Tanh
 from shoal.engine import task
-from shoal.engine.compiled import answers, rooms, stepper
+from shoal.engine.compiled import answers, inputs, rooms, stepper
 
 PAGE = mmap.PAGESIZE
 KEPT: list[mmap.mmap] = []
@@ -53,7 +53,7 @@ class Guarded:
 
 def guard_everything():
     """From now on the engine's arrays are guarded, and freed when a run is through."""
-    for module in (stepper, rooms, answers):
+    for module in (stepper, inputs, rooms, answers):
         module.np = Guarded()
     copy = task.Rows.copy
 
@@ -96,11 +96,14 @@ def run(draw, seed):
     """Train a random recipe on random data, and let what came out answer; or find it impossible."""
     some, noise = draw.choice, np.random.default_rng(seed)
     rows, regression = some([5, 17, 33, 64]), some([True, False])
-    network, shape = random_network(draw, image=some([True, False]))
+    image = some([True, False])
+    network, shape = random_network(draw, image)
     y = noise.normal(size=(rows, some([1, 2, 5]))) if regression else np.arange(rows) % 2
     x = noise.normal(size=(rows, *shape)).astype(np.float32)
+    if image and some([True, False]):
+        x = np.abs(50 * x).astype(np.uint8)
     data = shoal.Dataset.from_arrays(x, y, valid=0, test=0)
-    for name in ("x", "y"):
+    for name in ("stored", "y"):
         object.__setattr__(data.train, name, guarded(getattr(data.train, name)))
     recipe = shoal.Recipe(
         network,
