@@ -107,15 +107,37 @@ def test_working_memory_is_two_rows_and_the_activations_of_one_network(data):
     assert plan.memory[WORK] < 2 * parameters + activations + 2 * plan.rows * 400 + 30_000
 
 
-def test_the_functions_are_made_once_and_kept(tmp_path, python):
+def test_the_functions_are_made_once_and_kept_and_give_the_bits_of_who_made_them(tmp_path, python):
     assert library() is library()
     program = """
-        import os, sys
+        import hashlib, os, sys
         os.environ["NUMBA_CACHE_DIR"] = sys.argv[1]
-        from shoal.engine.compiled.library import KERNELS, library
-        print(library().compiled)
+        import shoal
+        from shoal.nn import ACTIVATIONS
+        from shoal.optim import OPTIMIZERS
+        from shoal.engine.compiled.library import library
+
+        data = shoal.load("digits").take(100)
+        rules = [rule(lr=0.01) for rule in OPTIMIZERS.values()]
+        networks = [shoal.mlp([33, 17], name, batch_norm=True) for name in ACTIVATIONS]
+        networks += [shoal.mlp([9], dropout=0.3), shoal.convnet([3], 3, hidden=[5])]
+        networks += [shoal.Network((shoal.PeriodicEmbedding(), shoal.Affine()))]
+        pairs = [*((networks[0], rule) for rule in rules), *((n, rules[0]) for n in networks)]
+        digests = []
+        for network, rule in pairs:
+            recipe = shoal.Recipe(network, rule, clip_norm=1.0, batch_size=20)
+            trainer = shoal.Trainer(recipe, data, steps=30, engine="compiled").run()
+            rows = trainer.rows
+            numbers = [rows.theta, rows.running, *rows.slots.values()]
+            digests.append(hashlib.sha1(b"".join(a.tobytes() for a in numbers)).hexdigest())
+        print(library().compiled, *digests)
     """
+    found = []
     for expected in (len(KERNELS) + 2, 0):
         out, error = python(program, tmp_path).communicate(timeout=300)
         assert not error
-        assert int(out) == expected
+        compiled, *digests = out.split()
+        assert int(compiled) == expected
+        found.append(digests)
+    assert found[0] == found[1]
+    assert len(set(found[0])) >= 10
