@@ -121,7 +121,7 @@ def test_the_functions_are_made_once_and_kept_and_give_the_bits_of_who_made_them
         rules = [rule(lr=0.01) for rule in OPTIMIZERS.values()]
         networks = [shoal.mlp([33, 17], name, batch_norm=True) for name in ACTIVATIONS]
         networks += [shoal.mlp([9], dropout=0.3), shoal.convnet([3], 3, hidden=[5])]
-        networks += [shoal.Network((shoal.PeriodicEmbedding(), shoal.Affine()))]
+        networks += [shoal.Network((shoal.Flatten(), shoal.PeriodicEmbedding(), shoal.Affine()))]
         pairs = [*((networks[0], rule) for rule in rules), *((n, rules[0]) for n in networks)]
         digests = []
         for network, rule in pairs:
