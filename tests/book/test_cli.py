@@ -122,9 +122,9 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(
 
 
 class CtrlC(shoal.Callback):
-    """Somebody presses Ctrl-C after the first round."""
+    """Somebody presses Ctrl-C after the first epoch."""
 
-    def on_round(self, trainer):
+    def on_epoch(self, trainer):
         if trainer.steps_done < trainer.total_steps:
             signal.raise_signal(signal.SIGINT)
 

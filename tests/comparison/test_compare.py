@@ -354,8 +354,9 @@ HELD = [
 import sys
 from pathlib import Path
 from shoal.cli import run
-from shoal.engine import Trainer
+from shoal.engine import Trainer, trainer
 
+trainer.FIRST_ROUND = dict.fromkeys(trainer.FIRST_ROUND, 1)  # a step, so that more rounds follow
 save, where = Trainer.save, sys.argv.pop(1)
 
 def save_and_wait(trainer, folder):

@@ -89,7 +89,7 @@ def nothing_compiles(monkeypatch):
 
     monkeypatch.setattr(library, "_made", [])
     monkeypatch.setattr(library, "_failed", [])
-    monkeypatch.setattr(library, "_compile_it", fail)
+    monkeypatch.setattr(library, "_compile", fail)
     engines._warn.cache_clear()
     yield
     engines._warn.cache_clear()
@@ -124,7 +124,7 @@ def test_whatever_fails_is_one_clear_error(data, nothing_compiles, monkeypatch, 
     def fail(function):
         raise error
 
-    monkeypatch.setattr(library, "_compile_it", fail)
+    monkeypatch.setattr(library, "_compile", fail)
     with pytest.raises(ShoalError, match=f"compiling failed .{type(error).__name__}"):
         engines_of(RECIPE, data, engine="compiled")
     assert engines_of(RECIPE, data) == ["reference"]

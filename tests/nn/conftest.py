@@ -376,6 +376,9 @@ class Rows:
     def __init__(self, x: Any, y: Any) -> None:
         self.x, self.y = x, y
 
+    def inputs(self, rows: Any) -> Any:
+        return self.x[rows]
+
     def __len__(self) -> int:
         return len(self.x)
 
