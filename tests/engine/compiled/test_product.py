@@ -107,7 +107,7 @@ def test_products_are_right_with_shorter_vectors(features, python, monkeypatch):
         import test_product
         from numba.core.ccallback import CFunc
 
-        from shoal.engine.compiled import tables, tile
+        from shoal.engine.compiled import tables, vectors
         from shoal.engine.compiled.library import KERNELS
 
         def compiled(place):
@@ -124,7 +124,7 @@ def test_products_are_right_with_shorter_vectors(features, python, monkeypatch):
             for turned, flipped, more in product((False, True), repeat=3):
                 test_product.check(m, n, k, turned, flipped, more)
         test_product.check(40, 300, 1100, False, False, False)
-        print(tile.LANES)
+        print(vectors.LANES)
     """
     out, error = python(program).communicate(timeout=300)
     assert not error

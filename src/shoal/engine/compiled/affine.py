@@ -8,7 +8,7 @@ from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inner import inner
 from shoal.engine.compiled.memory import call, floats
 from shoal.engine.compiled.product import PANEL
-from shoal.engine.compiled.tile import LANES
+from shoal.engine.compiled.vectors import LANES
 
 
 @inner

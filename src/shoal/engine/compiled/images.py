@@ -14,7 +14,7 @@ import numpy as np
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inner import inner
 from shoal.engine.compiled.memory import call, copy_bytes, floats, meet, wholes
-from shoal.engine.compiled.tile import LANES, VECTORS
+from shoal.engine.compiled.tile import VECTORS
 from shoal.engine.compiled.under import (
     claim_more,
     claim_under,
@@ -23,6 +23,7 @@ from shoal.engine.compiled.under import (
     spread_more,
     spread_under,
 )
+from shoal.engine.compiled.vectors import LANES
 
 _ZERO = np.float32(0)
 _PANEL = LANES * VECTORS

@@ -17,7 +17,8 @@ from numba.extending import intrinsic
 
 from shoal.engine.compiled.inner import inner
 from shoal.engine.compiled.memory import call, put_whole
-from shoal.engine.compiled.tile import LANES, ROWS, VECTORS, tile
+from shoal.engine.compiled.tile import ROWS, VECTORS, tile
+from shoal.engine.compiled.vectors import LANES, const, in_bytes, lanes_of, load, store
 
 PANEL = VECTORS * LANES
 """Columns of C that are made at once."""
@@ -179,13 +180,9 @@ def _copied_row(vectors: int) -> Any:
     @intrinsic
     def copy(context: Any, source: Any, target: Any) -> Any:
         def emit(context: Any, at: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
-            vector = ir.VectorType(ir.FloatType(), LANES)
             for j in range(vectors):
-                shift = ir.Constant(ir.IntType(64), 4 * LANES * j)
-                source, target = (
-                    at.inttoptr(at.add(value, shift), ir.PointerType(vector)) for value in values
-                )
-                at.store(at.load(source, align=4), target, align=4)
+                source, target = (at.add(value, const(4 * LANES * j)) for value in values)
+                store(at, load(at, source), target)
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64), emit
@@ -214,14 +211,11 @@ def _flip(context: Any, source: Any, step: Any, rows: Any, target: Any, target_s
 
     def emit(context: Any, at: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
         source, step, rows, target, target_step = values
-        i64, vector = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
-        last = at.sub(rows, ir.Constant(i64, 1))
+        last = at.sub(rows, const(1))
         lines = []
         for i in range(LANES):
-            index = ir.Constant(i64, i)
-            index = at.select(at.icmp_signed("<", index, last), index, last)
-            place = at.add(source, at.mul(at.mul(index, step), ir.Constant(i64, 4)))
-            lines.append(at.load(at.inttoptr(place, ir.PointerType(vector)), align=4))
+            index = at.select(at.icmp_signed("<", const(i), last), const(i), last)
+            lines.append(load(at, at.add(source, in_bytes(at, at.mul(index, step)))))
         # rows i and i + half exchange their halves; then the same within each half
         half = LANES // 2
         while half:
@@ -235,19 +229,14 @@ def _flip(context: Any, source: Any, step: Any, rows: Any, target: Any, target_s
             for i in range(LANES):
                 if i // half % 2 == 0:
                     upper, lower = lines[i], lines[i + half]
-                    new[i] = at.shuffle_vector(upper, lower, _mask(mask_low))
-                    new[i + half] = at.shuffle_vector(upper, lower, _mask(mask_high))
+                    new[i] = at.shuffle_vector(upper, lower, lanes_of(mask_low))
+                    new[i + half] = at.shuffle_vector(upper, lower, lanes_of(mask_high))
             lines, half = new, half // 2
         for i, line in enumerate(lines):
-            shift = at.mul(target_step, ir.Constant(i64, 4 * i))
-            at.store(line, at.inttoptr(at.add(target, shift), ir.PointerType(vector)), align=4)
+            store(at, line, at.add(target, at.mul(target_step, const(4 * i))))
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 5), emit
-
-
-def _mask(lanes: list[int]) -> ir.Constant:
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
 
 
 @inner

@@ -38,7 +38,7 @@ from shoal.engine.compiled.memory import (
     wholes,
 )  # fmt: skip
 from shoal.engine.compiled.rules import careful_norm, squares
-from shoal.engine.compiled.tile import LANES
+from shoal.engine.compiled.vectors import LANES
 from shoal.engine.compiled.waves import waves_backward, waves_forward
 
 

@@ -13,7 +13,17 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from shoal.engine.compiled.inner import inner
-from shoal.engine.compiled.tile import LANES
+from shoal.engine.compiled.vectors import (
+    LANES,
+    ONE,
+    ZERO,
+    const,
+    first_lanes,
+    in_bytes,
+    load,
+    spread,
+    store,
+)  # fmt: skip
 
 NONE, RELU, LEAKY_RELU = range(3)
 """The first of the kinds in `activate`."""
@@ -21,9 +31,6 @@ WIDTH = 4
 """Vectors of columns whose sums are kept in registers while the rows run."""
 TOGETHER = 8
 """Rows of the last, partial vector that are taken together."""
-
-_I64, _F32 = ir.IntType(64), ir.FloatType()
-_VECTOR = ir.VectorType(_F32, LANES)
 
 
 def _forward(kind: int) -> Any:
@@ -35,28 +42,28 @@ def _forward(kind: int) -> Any:
     ) -> Any:  # fmt: skip
         def emit(context: Any, at: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
             slope, bias, y, n, rows, step = values
-            whole = at.and_(n, _whole(-LANES))
+            full = at.and_(n, const(-LANES))
 
             def value(line: ir.Value, shift: ir.Value) -> tuple[ir.Value, ir.Value]:
                 place = at.add(line, shift)
-                x = at.fadd(_load(at, place), _load(at, at.add(bias, shift)))
+                x = at.fadd(load(at, place), load(at, at.add(bias, shift)))
                 return place, _activated(at, kind, x, slope)
 
             with cgutils.for_range(at, rows) as row:
-                line = at.add(y, _bytes(at, at.mul(row.index, step)))
-                with cgutils.for_range_slice(at, _whole(0), whole, _whole(LANES)) as (j, _):
-                    place, x = value(line, _bytes(at, j))
-                    at.store(x, _at(at, place), align=4)
-            with at.if_then(at.icmp_signed("<", whole, n)):
-                mask, shift = _first_lanes(at, at.sub(n, whole)), _bytes(at, whole)
+                line = at.add(y, in_bytes(at, at.mul(row.index, step)))
+                with cgutils.for_range_slice(at, const(0), full, const(LANES)) as (j, _):
+                    place, x = value(line, in_bytes(at, j))
+                    store(at, x, place)
+            with at.if_then(at.icmp_signed("<", full, n)):
+                mask, shift = first_lanes(at, at.sub(n, full)), in_bytes(at, full)
                 for first, last, together in _groups(at, rows):
-                    with cgutils.for_range_slice(at, first, last, _whole(together)) as (i, _):
+                    with cgutils.for_range_slice(at, first, last, const(together)) as (i, _):
                         lines = [
-                            at.add(y, _bytes(at, at.mul(at.add(i, _whole(k)), step)))
+                            at.add(y, in_bytes(at, at.mul(at.add(i, const(k)), step)))
                             for k in range(together)
                         ]
                         for place, x in [value(line, shift) for line in lines]:
-                            _store_masked(at, x, place, mask)
+                            store(at, x, place, mask)
             return context.get_dummy_value()
 
         return types.void(types.float32, *[types.int64] * 5), emit
@@ -77,39 +84,33 @@ def _backward(kind: int, vectors: int, tail: bool = False) -> Any:
     ) -> Any:
         def emit(context: Any, at: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
             slope, y, d, bias, n, rows, step = values
-            mask = _first_lanes(at, n)
-
-            def store(x: ir.Value, place: ir.Value) -> None:
-                if tail:
-                    _store_masked(at, x, place, mask)
-                else:
-                    at.store(x, _at(at, place), align=4)
+            mask = first_lanes(at, n) if tail else None
 
             def value(place: ir.Value, said: ir.Value) -> ir.Value:
-                x = _load(at, place)
+                x = load(at, place)
                 if kind == NONE:
                     return x
-                return at.fmul(x, _slope(at, kind, _load(at, said), slope))
+                return at.fmul(x, _slope(at, kind, load(at, said), slope))
 
-            shifts = [_whole(4 * LANES * j) for j in range(vectors)]
+            shifts = [const(4 * LANES * j) for j in range(vectors)]
             sums = [
-                cgutils.alloca_once_value(at, _load(at, at.add(bias, shift))) for shift in shifts
+                cgutils.alloca_once_value(at, load(at, at.add(bias, shift))) for shift in shifts
             ]
-            groups = _groups(at, rows) if tail else [(_whole(0), rows, 1)]
+            groups = _groups(at, rows) if tail else [(const(0), rows, 1)]
             for first, last, together in groups:
-                with cgutils.for_range_slice(at, first, last, _whole(together)) as (i, _):
+                with cgutils.for_range_slice(at, first, last, const(together)) as (i, _):
                     for shift, total in zip(shifts, sums, strict=True):
                         lines = [
-                            at.add(shift, _bytes(at, at.mul(at.add(i, _whole(k)), step)))
+                            at.add(shift, in_bytes(at, at.mul(at.add(i, const(k)), step)))
                             for k in range(together)
                         ]
                         found = [value(at.add(d, line), at.add(y, line)) for line in lines]
                         for line, x in zip(lines, found, strict=True):
                             if kind != NONE:
-                                store(x, at.add(d, line))
+                                store(at, x, at.add(d, line), mask)
                             at.store(at.fadd(at.load(total), x), total)
             for shift, total in zip(shifts, sums, strict=True):
-                store(at.load(total), at.add(bias, shift))
+                store(at, at.load(total), at.add(bias, shift), mask)
             return context.get_dummy_value()
 
         return types.void(types.float32, *[types.int64] * 6), emit
@@ -123,62 +124,22 @@ def _groups(at: ir.IRBuilder, rows: ir.Value) -> list[tuple[ir.Value, ir.Value, 
     Vectors of narrow rows reach into the next ones, and a load waits long for a store that it
     overlaps.
     """
-    whole = at.and_(rows, _whole(-TOGETHER))
-    return [(_whole(0), whole, TOGETHER), (whole, rows, 1)]
+    full = at.and_(rows, const(-TOGETHER))
+    return [(const(0), full, TOGETHER), (full, rows, 1)]
 
 
 def _activated(at: ir.IRBuilder, kind: int, x: ir.Value, slope: ir.Value) -> ir.Value:
-    zero = ir.Constant(_VECTOR, [0.0] * LANES)
     if kind == RELU:
-        return at.select(at.fcmp_ordered("<", x, zero), zero, x)
+        return at.select(at.fcmp_ordered("<", x, ZERO), ZERO, x)
     if kind == LEAKY_RELU:
-        bent = at.fmul(_spread(at, slope), x)
-        return at.select(at.fcmp_ordered(">", x, zero), x, bent)
+        bent = at.fmul(spread(at, slope), x)
+        return at.select(at.fcmp_ordered(">", x, ZERO), x, bent)
     return x
 
 
 def _slope(at: ir.IRBuilder, kind: int, y: ir.Value, slope: ir.Value) -> ir.Value:
-    zero, one = (ir.Constant(_VECTOR, [number] * LANES) for number in (0.0, 1.0))
-    low = zero if kind == RELU else _spread(at, slope)
-    return at.select(at.fcmp_ordered(">", y, zero), one, low)
-
-
-def _whole(value: int) -> ir.Constant:
-    return ir.Constant(_I64, value)
-
-
-def _bytes(at: ir.IRBuilder, count: ir.Value) -> ir.Value:
-    return at.mul(count, _whole(4))
-
-
-def _at(at: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    return at.inttoptr(address, ir.PointerType(_VECTOR))
-
-
-def _load(at: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    return at.load(_at(at, address), align=4)
-
-
-def _spread(at: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """A vector with a number in every lane."""
-    kind = ir.VectorType(value.type, LANES)
-    nothing = ir.Constant(kind, ir.Undefined)
-    one = at.insert_element(nothing, value, ir.Constant(ir.IntType(32), 0))
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return at.shuffle_vector(one, nothing, lanes)
-
-
-def _first_lanes(at: ir.IRBuilder, count: ir.Value) -> ir.Value:
-    lanes = ir.Constant(ir.VectorType(_I64, LANES), list(range(LANES)))
-    return at.icmp_signed("<", lanes, _spread(at, count))
-
-
-def _store_masked(at: ir.IRBuilder, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
-    name = f"llvm.masked.store.v{LANES}f32.p0"
-    where = _at(at, address)
-    kinds = [_VECTOR, where.type, ir.IntType(32), mask.type]
-    store = cgutils.get_or_insert_function(at.module, ir.FunctionType(ir.VoidType(), kinds), name)
-    at.call(store, [value, where, ir.Constant(ir.IntType(32), 4), mask])
+    low = ZERO if kind == RELU else spread(at, slope)
+    return at.select(at.fcmp_ordered(">", y, ZERO), ONE, low)
 
 
 _none, _relu, _leaky = (_forward(kind) for kind in (NONE, RELU, LEAKY_RELU))

@@ -15,12 +15,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from shoal.engine.compiled.tile import LANES
-
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_MASK = ir.VectorType(ir.IntType(1), LANES)
-_ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
+from shoal.engine.compiled.vectors import LANES, ZERO, const, first_lanes, load, spread, store
 
 
 def pooled(largest: bool) -> Any:
@@ -37,10 +32,10 @@ def pooled(largest: bool) -> Any:
     ) -> Any:  # fmt: skip
         def emit(context: Any, at: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
             x, rows, columns, row_step, step, share, out, n = values
-            share = _spread(at, share)
+            share = spread(at, share)
 
             def vector(lanes: _Lanes) -> None:
-                so_far = cgutils.alloca_once_value(at, lanes.load(x) if largest else _ZERO)
+                so_far = cgutils.alloca_once_value(at, lanes.load(x) if largest else ZERO)
 
                 def take(shift: ir.Value) -> None:
                     old, new = at.load(so_far), lanes.load(at.add(x, shift))
@@ -58,8 +53,7 @@ def pooled(largest: bool) -> Any:
             _over(at, n, vector)
             return context.get_dummy_value()
 
-        whole = types.int64
-        return types.void(*[whole] * 5, types.float32, whole, whole), emit
+        return types.void(*[types.int64] * 5, types.float32, *[types.int64] * 2), emit
 
     return under
 
@@ -78,7 +72,7 @@ def unpooled(largest: bool, more: bool) -> Any:
     ) -> Any:  # fmt: skip
         def emit(context: Any, at: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
             x, rows, columns, row_step, step, share, y, d, dx, n = values
-            share = _spread(at, share)
+            share = spread(at, share)
 
             def vector(lanes: _Lanes) -> None:
                 rest = cgutils.alloca_once_value(at, at.fmul(lanes.load(d), share))
@@ -88,7 +82,7 @@ def unpooled(largest: bool, more: bool) -> Any:
                     part = at.load(rest)
                     if largest:
                         here = at.fcmp_ordered("==", lanes.load(at.add(x, shift)), peak)
-                        part = at.select(here, part, _ZERO)
+                        part = at.select(here, part, ZERO)
                         at.store(at.fsub(at.load(rest), part), rest)
                     below = at.add(dx, shift)
                     lanes.store(at.fadd(lanes.load(below), part) if more else part, below)
@@ -98,8 +92,7 @@ def unpooled(largest: bool, more: bool) -> Any:
             _over(at, n, vector)
             return context.get_dummy_value()
 
-        whole = types.int64
-        return types.void(*[whole] * 5, types.float32, *[whole] * 4), emit
+        return types.void(*[types.int64] * 5, types.float32, *[types.int64] * 4), emit
 
     return under
 
@@ -109,43 +102,23 @@ class _Lanes:
 
     def __init__(self, at: ir.IRBuilder, index: ir.Value, mask: ir.Value | None) -> None:
         self.at, self.mask = at, mask
-        self.shift = at.mul(index, ir.Constant(_I64, 4 * LANES))
+        self.shift = at.mul(index, const(4 * LANES))
 
     def load(self, line: ir.Value) -> ir.Value:
-        if self.mask is None:
-            return self.at.load(self._place(line), align=4)
-        load = self._declared("load", _VECTOR, [ir.PointerType(_VECTOR), _I32, _MASK, _VECTOR])
-        align = ir.Constant(_I32, 4)
-        return self.at.call(load, [self._place(line), align, self.mask, _ZERO])
+        return load(self.at, self.at.add(line, self.shift), self.mask)
 
     def store(self, value: ir.Value, line: ir.Value) -> None:
-        if self.mask is None:
-            self.at.store(value, self._place(line), align=4)
-            return
-        kinds = [_VECTOR, ir.PointerType(_VECTOR), _I32, _MASK]
-        store = self._declared("store", ir.VoidType(), kinds)
-        self.at.call(store, [value, self._place(line), ir.Constant(_I32, 4), self.mask])
-
-    def _place(self, line: ir.Value) -> ir.Value:
-        return self.at.inttoptr(self.at.add(line, self.shift), ir.PointerType(_VECTOR))
-
-    def _declared(self, what: str, result: ir.Type, kinds: list[ir.Type]) -> ir.Function:
-        name, module = f"llvm.masked.{what}.v{LANES}f32.p0", self.at.module
-        if name in module.globals:
-            return module.globals[name]
-        return ir.Function(module, ir.FunctionType(result, kinds), name)
+        store(self.at, value, self.at.add(line, self.shift), self.mask)
 
 
 def _over(at: ir.IRBuilder, n: ir.Value, vector: Callable[[_Lanes], None]) -> None:
     """All vectors of n channels."""
-    lanes = ir.Constant(_I64, LANES)
-    whole = at.sdiv(n, lanes)
-    with cgutils.for_range(at, whole) as loop:
+    full = at.sdiv(n, const(LANES))
+    with cgutils.for_range(at, full) as loop:
         vector(_Lanes(at, loop.index, None))
-    left = at.sub(n, at.mul(whole, lanes))
-    with at.if_then(at.icmp_signed(">", left, ir.Constant(_I64, 0))):
-        order = ir.Constant(ir.VectorType(_I64, LANES), list(range(LANES)))
-        vector(_Lanes(at, whole, at.icmp_signed("<", order, _spread(at, left))))
+    left = at.sub(n, at.mul(full, const(LANES)))
+    with at.if_then(at.icmp_signed(">", left, const(0))):
+        vector(_Lanes(at, full, first_lanes(at, left)))
 
 
 def _window(
@@ -155,13 +128,6 @@ def _window(
     """`each` number under a window, by its distance from the first."""
     with cgutils.for_range(at, rows) as down, cgutils.for_range(at, columns) as across:
         each(at.add(at.mul(down.index, row_step), at.mul(across.index, step)))
-
-
-def _spread(at: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    kind = ir.VectorType(value.type, LANES)
-    one = at.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_I32, 0))
-    zeros = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
-    return at.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
 
 
 largest_under, mean_under = pooled(largest=True), pooled(largest=False)
