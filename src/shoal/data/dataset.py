@@ -25,11 +25,9 @@ from shoal.data.preparation import ArrayPreparation, Preparation, TablePreparati
 from shoal.data.scaling import Pixels, Transformer
 from shoal.data.split import sample_rows, split_rows
 from shoal.data.tables import from_frame
-from shoal.data.targets import Task
+from shoal.data.targets import TASKS, Task
 from shoal.errors import ShoalError, check_choice
 
-Kind = Task
-KINDS = ("classification", "multilabel", "regression")
 _COLUMNS = {"multilabel": "labels", "regression": "targets"}
 
 
@@ -65,7 +63,7 @@ class Dataset:
 
     name: str
     source: str
-    task: Kind
+    task: Task
     train: Part
     valid: Part
     test: Part
@@ -87,7 +85,7 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together, and labels out of range."""
-        check_choice("task", self.task, KINDS)
+        check_choice("task", self.task, TASKS)
         if not len(self.train):
             raise ShoalError(f"data set {self.name!r} must have rows to train on, but has none")
         for which in PARTS:

@@ -40,12 +40,7 @@ class Reference:
             readings: where to put what the instruments read in every step, (members, channels);
                 None to read nothing.
         """
-        count = last - first
-        done = Steps(
-            np.full((len(live), count), np.nan, np.float32),
-            np.full((len(live), count), np.nan, np.float32),
-            np.full(len(live), -1),
-        )
+        done = Steps.none(len(live), last - first)
         going, step = np.arange(len(live)), first
         self._bind(live)
         while step < last and len(going):

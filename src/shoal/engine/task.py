@@ -157,3 +157,9 @@ class Steps:
     loss: Matrix
     gradient_norm: Matrix
     diverged: NDArray[np.int64]
+
+    @classmethod
+    def none(cls, members: int, steps: int) -> Steps:
+        """Of members that have taken none of so many steps yet."""
+        loss, norm = np.full((2, members, steps), np.nan, np.float32)
+        return cls(loss, norm, np.full(members, -1))

@@ -65,15 +65,11 @@ class Compiled:
 
     def steps(self, live: NDArray[np.int64], first: int, last: int) -> Steps:
         """Let some members take the steps first, …, last - 1."""
-        count, rows = last - first, (last - first) * self.task.program.batch_size
+        rows = (last - first) * self.task.program.batch_size
         listed = at_once(self.data.train, BATCHED)
         if len(live) * rows <= listed:
             return self._piece(live, first, last)
-        done = Steps(
-            np.full((len(live), count), np.nan, np.float32),
-            np.full((len(live), count), np.nan, np.float32),
-            np.full(len(live), -1),
-        )
+        done = Steps.none(len(live), last - first)
         # a member's state stays near a core as long as it trains, so members come group by group;
         # steps are cut only where one seed has too many for itself
         stride = max(1, listed // self.task.program.batch_size)
@@ -104,11 +100,7 @@ class Compiled:
         for rows, seed in zip(batches, seeds.tolist(), strict=True):
             rows[...] = rows_of_steps(seed, *steps)
         inputs = inputs_of(part, batches)
-        done = Steps(
-            np.full((len(live), last - first), np.nan, np.float32),
-            np.full((len(live), last - first), np.nan, np.float32),
-            np.full(len(live), -1),
-        )
+        done = Steps.none(len(live), last - first)
         job = self._job(live)
         kept = [
             np.ascontiguousarray(array, kind)
