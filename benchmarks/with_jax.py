@@ -86,12 +86,9 @@ def _spread(jax: Any, mesh: Any, split: bool) -> Any:
 
 def _shared(training: Training) -> dict[str, Any]:
     """What all members see: rows and classes, of training and of the parts evaluated."""
-    data = training.data
-    found = {"x": data.train.x.reshape(len(data.train), -1), "y": data.train.y}
-    for part in training.parts:
-        which = data.part(part)
-        x, y = which.x[: training.rows], which.y[: training.rows]
-        found |= {f"{part} x": x.reshape(len(x), -1), f"{part} y": y}
+    found = dict(zip("xy", training.flat("train"), strict=True))
+    for part, (x, y) in training.evaluated.items():
+        found |= {f"{part} x": x, f"{part} y": y}
     return found
 
 

@@ -104,9 +104,8 @@ class _Loop:
 
     def __init__(self, torch: Any, training: Training) -> None:
         self.torch, self.training = torch, training
-        data = training.data
-        self.x, self.y = with_torch.tensors(torch, data.train.x, data.train.y)
-        self.valid = with_torch.tensors(torch, data.valid.x, data.valid.y)
+        self.x, self.y = with_torch.tensors(torch, *training.flat("train"))
+        self.valid = with_torch.tensors(torch, *training.flat("valid"))
         seed = training.members[0].seed
         batches = [torch.tensor(rows) for rows in training.batches(seed)]
         self.ready = {

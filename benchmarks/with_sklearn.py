@@ -38,13 +38,7 @@ def why_not(member: Member) -> str | None:
 
 def start(training: Training, threads: int) -> Timed:
     """Make estimators and arrays ready; the timed part trains one after another."""
-    data = training.data
-    x, y = data.train.x.reshape(len(data.train), -1), data.train.y
-    parts = {}
-    for part in training.parts:
-        which = data.part(part)
-        px, py = which.x[: training.rows], which.y[: training.rows]
-        parts[part] = (px.reshape(len(px), -1), py)
+    (x, y), parts = training.flat("train"), training.evaluated
     models = [_model(training, member) for member in training.members]
     epochs = {seed: _by_evaluation(training, seed) for seed in {m.seed for m in training.members}}
 
@@ -109,10 +103,8 @@ def _model(training: Training, member: Member) -> Any:
         random_state=0,
         **numbers,
     )
-    few = data.train.x[: recipe.batch_size]
-    model.partial_fit(
-        few.reshape(len(few), -1), data.train.y[: len(few)], classes=np.arange(data.outputs)
-    )
+    few, labels = training.flat("train", recipe.batch_size)
+    model.partial_fit(few, labels, classes=np.arange(data.outputs))
     # now it has weights; give it ours, and an optimizer that remembers nothing
     bound = recipe.network.bind(data.in_shape, data.outputs)
     values = [v for v in bound.init(member.seed, data.in_shape, recipe.init) if v]

@@ -54,13 +54,8 @@ def start(training: Training, threads: int, compiled: bool = False) -> Timed:
     import torch
 
     torch.set_num_threads(threads)
-    data = training.data
-    x, y = tensors(torch, data.train.x, data.train.y)
-    parts = {
-        part: tensors(torch, which.x[: training.rows], which.y[: training.rows])
-        for part in training.parts
-        for which in [data.part(part)]
-    }
+    x, y = tensors(torch, *training.flat("train"))
+    parts = {part: tensors(torch, *rows) for part, rows in training.evaluated.items()}
     batches = {
         seed: [torch.tensor(rows) for rows in training.batches(seed)]
         for seed in {member.seed for member in training.members}
@@ -146,8 +141,8 @@ def evaluate(torch: Any, model: Any, x: Any, y: Any) -> tuple[float, float]:
 
 
 def tensors(torch: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Rows, flat, and their classes."""
-    return torch.tensor(x.reshape(len(x), -1)), torch.tensor(y)
+    """Rows and their classes."""
+    return torch.tensor(x), torch.tensor(y)
 
 
 def network_of(torch: Any, training: Training, member: Member, batches: list[Any]) -> _One:

@@ -61,13 +61,8 @@ def start(training: Training, threads: int, way: str, size: int, compiled: bool 
     import torch
 
     torch.set_num_threads(threads)
-    data = training.data
-    x, y = tensors(torch, data.train.x, data.train.y)
-    parts = {
-        part: tensors(torch, which.x[: training.rows], which.y[: training.rows])
-        for part in training.parts
-        for which in [data.part(part)]
-    }
+    x, y = tensors(torch, *training.flat("train"))
+    parts = {part: tensors(torch, *rows) for part, rows in training.evaluated.items()}
     ready = [
         _piece(torch, piece, way, compile_with(torch, compiled))
         for piece in stacks.pieces(training, size)

@@ -64,6 +64,17 @@ class Training:
         """How many rows of a part are evaluated."""
         return min(len(getattr(self.data, part)), self.rows)
 
+    def flat(self, part: str, most: int | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The first rows of a part, each as one line of numbers, and their classes."""
+        which = self.data.part(part)
+        x, y = which.x[:most], which.y[:most]
+        return x.reshape(len(x), -1), y
+
+    @property
+    def evaluated(self) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+        """What is evaluated of each part."""
+        return {part: self.flat(part, self.rows) for part in self.parts}
+
     def batches(self, seed: int) -> list[NDArray[np.int64]]:
         """The rows of every step, the same for everyone."""
         n = len(self.data.train)
