@@ -34,6 +34,15 @@ def in_a_process(script: str, *arguments: object) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
+def write(path, piece, times):
+    """An array in a file: a piece of it so many times, one after another."""
+    shape = (times * len(piece), *piece.shape[1:])
+    x = np.lib.format.open_memmap(path, "w+", piece.dtype, shape)
+    for first in range(0, len(x), len(piece)):
+        x[first : first + len(piece)] = piece
+    x.flush()
+
+
 SCRIPT = """
     import resource, sys
     import numpy as np
@@ -78,12 +87,8 @@ def test_1000_members_train_in_less_than_2_gib(layers, rule, slots):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_array_in_a_file_needs_no_memory_of_its_size(engine, tmp_path):
     """235 MB of bytes, 940 MB of float32, where no more than 150 MB may be had for all."""
-    rows, piece = 300_000, np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), np.uint8)
-    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (rows, 28, 28))
-    for first in range(0, rows, len(piece)):
-        x[first : first + len(piece)] = piece
-    x.flush()
-    del x
+    piece = np.random.default_rng(0).integers(0, 256, (20_000, 28, 28), np.uint8)
+    write(tmp_path / "x.npy", piece, times=15)
     script = """
         file, engine = sys.argv[1:]
         warm(engine)
@@ -110,12 +115,8 @@ def test_an_array_in_a_file_needs_no_memory_of_its_size(engine, tmp_path):
 @linux
 @pytest.mark.parametrize("engine", ENGINES)
 def test_standardised_columns_of_a_file_are_made_as_they_are_used(engine, tmp_path):
-    rows, piece = 400_000, np.random.default_rng(0).standard_normal((20_000, 100), np.float32)
-    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (rows, 100))
-    for first in range(0, rows, len(piece)):
-        x[first : first + len(piece)] = 3 * piece + 1
-    x.flush()
-    del x
+    piece = np.random.default_rng(0).standard_normal((20_000, 100), np.float32)
+    write(tmp_path / "x.npy", 3 * piece + 1, times=20)
     script = """
         file, engine = sys.argv[1:]
         warm(engine)
