@@ -15,11 +15,13 @@ import shoal
 from benchmarks import (
     WORKLOADS,
     __main__,
+    chunks,
     data,
     early_dropping,
     harness,
     machine,
     prediction,
+    products,
     report,
     with_shoal,
     with_shoal_search,
@@ -347,3 +349,12 @@ def _training(
     recipe = shoal.Recipe(network, rule, weight_decay=decay, batch_size=100)
     member = shoal.Member(recipe, seed=3)
     return work.Training(digits, (member,), steps=23, parts=("train", "valid"), rows=50)
+
+
+@pytest.mark.parametrize(("command", "rows"), [(chunks, 2), (products, 2)])
+def test_smaller_measurements_print_a_row_for_each_case(command, rows, capsys):
+    assert command.main(["--quick"]) == 0
+    head, line, *found = [row for row in capsys.readouterr().out.splitlines() if row[0] == "|"]
+    assert len(found) == rows
+    assert all(row.count("|") == head.count("|") == line.count("|") for row in found)
+    assert all(float(cell) > 0 for row in found for cell in row.split("|")[2:-1])

@@ -234,7 +234,7 @@ def draw_shares(share: Mapping[str, Mapping[str, Values]], language: Language) -
                 ax.barh(row, values.mean(), height=0.62, color=look.colour, alpha=0.35, zorder=2)
                 ax.plot(
                     values, np.full(len(values), row), look.marker, color=look.colour,
-                    markersize=4, zorder=3,
+                    markersize=4, zorder=3, clip_on=False,  # shares of nearly all or nothing
                 )  # fmt: skip
             ax.set_xlim(0, 1)
             ax.set_xticks([0, 0.25, 0.5, 0.75])

@@ -257,8 +257,9 @@ def draw_best(numbers: Mapping[str, Any], language: Language) -> Figure:
         pictures.footnote(
             figure,
             Text(
-                "Line: mean of {n} searches; band: lowest to highest. Measured on {valid} images.",
-                "线：{n} 次搜索的平均；色带：最低到最高。在 {valid} 张图像上计算。",
+                "Line: mean of {n} searches; band: lowest to highest; vertical: a new round. "
+                "Measured on {valid} images.",
+                "线：{n} 次搜索的平均；色带：最低到最高；竖线：新的一轮。在 {valid} 张图像上计算。",
             ).format(n=len(numbers["test"]["random"]), valid=numbers["rows"]["valid"]),
             language,
         )

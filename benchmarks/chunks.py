@@ -1,0 +1,76 @@
+"""What the size of a chunk costs: the book's search, by each engine, in chunks of many sizes.
+
+    python -m benchmarks.chunks [--repeats N] [--quick]
+
+Processor milliseconds per trial of 50 epochs, from a run of a fifth of them on one thread; the
+sizes take turns. The last column is the size that `engine.memory` chooses for all processors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+import shoal
+from benchmarks import search
+from benchmarks.machine import processors
+from shoal.engine.memory import chunk_of
+
+ENGINES = ("compiled", "reference")
+SIZES = (1, 4, 16, 64)
+WHOLE, PART = 50, 10
+"""Epochs of a trial, and those that are trained here."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print a row for each engine."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.chunks")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds (default 3)")
+    parser.add_argument("--quick", action="store_true", help="little work, to see that it runs")
+    options = parser.parse_args(arguments)
+    trials, sizes = (4, SIZES[:2]) if options.quick else (SIZES[-1], SIZES)
+    repeats, epochs = (1, 1) if options.quick else (options.repeats, PART)
+    work, called = search.training(trials, epochs)
+    print(f"{called}; {trials} trials; medians of {repeats} rounds")
+    print(f"| members in a chunk | {' | '.join(map(str, sizes))} | chosen |")
+    print(f"|---|{'---:|' * len(sizes)}---|")
+    for engine in ENGINES:
+        milliseconds(work.data, work.members, epochs, engine, sizes[0])  # so that all is loaded
+        taken = [
+            [milliseconds(work.data, work.members, epochs, engine, size) for size in sizes]
+            for _ in range(repeats)
+        ]
+        middle = " | ".join(f"{ms:.0f}" for ms in np.median(taken, axis=0))
+        print(f"| {engine} engine | {middle} | {chosen(work.data, work.members, engine)} |")
+    return 0
+
+
+def trainer(
+    data: shoal.Dataset, members: Sequence[shoal.Member], epochs: int, engine: str, **chosen: int
+) -> shoal.Trainer:
+    """The trials, evaluated after every epoch."""
+    return shoal.Trainer(members, data, epochs=epochs, engine=engine, **chosen)
+
+
+def milliseconds(
+    data: shoal.Dataset, members: Sequence[shoal.Member], epochs: int, engine: str, size: int
+) -> float:
+    """Of the processor, for one trial of 50 epochs."""
+    run = trainer(data, members, epochs, engine, threads=1, chunk=size)
+    started = time.process_time()
+    run.run()
+    return 1000 * (time.process_time() - started) / len(members) / epochs * WHOLE
+
+
+def chosen(data: shoal.Dataset, members: Sequence[shoal.Member], engine: str) -> int:
+    """The size that is chosen where nobody says."""
+    (cohort,) = trainer(data, members, WHOLE, engine)._cohorts
+    return chunk_of(cohort, processors())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
