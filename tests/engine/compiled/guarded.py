@@ -100,6 +100,7 @@ def run(draw, seed):
     network, shape = random_network(draw, image)
     y = noise.normal(size=(rows, some([1, 2, 5]))) if regression else np.arange(rows) % 2
     x = noise.normal(size=(rows, *shape)).astype(np.float32)
+    x *= noise.random(x.shape) < some([0.02, 1])  # few that are not 0, or all
     if image and some([True, False]):
         x = np.abs(50 * x).astype(np.uint8)
     data = shoal.Dataset.from_arrays(x, y, valid=0, test=0)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shoal.engine.compiled import tables
 from shoal.engine.compiled.library import library
 from shoal.engine.compiled.product import DEPTH, DIRECT, SCRATCH
+from shoal.engine.compiled.zeros import TOGETHER
 
 SPACE = 64
 
@@ -31,16 +32,21 @@ class Room:
         return self.memory.ctypes.data
 
 
-def multiply(a: np.ndarray, b: Room, c: Room, flipped: bool, more: bool) -> None:
-    kernels = library().kernels
-    table, scratch = np.zeros(8, np.int64), np.zeros(SCRATCH, np.float32)
+def multiply(
+    a: np.ndarray, b: Room, c: Room, flipped: bool, more: bool, kernel: int = tables.PRODUCT
+) -> None:
+    kernels, tools = library().kernels, np.zeros(tables.TOOLS, np.int64)
+    scratch = Room(np.zeros(SCRATCH))
+    for place in (tables.PRODUCT, tables.PANEL):
+        tools[place] = kernels[place].address
+    tools[tables.SCRATCH] = scratch.address
     (m, k), n = a.shape, c.matrix.shape[1]
     rows, columns = (stride // 4 for stride in a.strides)
-    kernels[tables.PRODUCT].ctypes(
+    kernels[kernel].ctypes(
         m, n, k, a.ctypes.data, rows, columns, b.address, b.matrix.shape[1], int(flipped),
-        c.address, n, int(more), table.ctypes.data, scratch.ctypes.data,
-        kernels[tables.PANEL].address,
+        c.address, n, int(more), tools.ctypes.data,
     )  # fmt: skip
+    assert (scratch.memory[SCRATCH:] == 7).all()
 
 
 def check(m: int, n: int, k: int, turned: bool, flipped: bool, more: bool) -> None:
@@ -89,6 +95,31 @@ def test_a_part_has_the_bits_of_the_whole(data, m, n, k):
     np.testing.assert_array_equal(part.matrix, whole.matrix[top:bottom, first:end])
 
 
+def check_frugal(m: int, n: int, k: int, turned: bool, share: float) -> None:
+    random = np.random.default_rng([m, n, k])
+    shape = (k, m) if turned else (m, k)
+    a = (random.standard_normal(shape) * (random.random(shape) < share)).astype(np.float32)
+    a = a.T if turned else a
+    b = Room(random.standard_normal((k, n)))
+    plain, frugal = (Room(random.standard_normal((m, n))) for _ in range(2))
+    multiply(a, b, plain, flipped=False, more=False)
+    multiply(a, b, frugal, flipped=False, more=False, kernel=tables.FRUGAL)
+    np.testing.assert_array_equal(frugal.matrix, plain.matrix)
+    assert (frugal.memory[m * n :] == 7).all()
+
+
+@settings(deadline=None)
+@given(sizes, sizes, sizes, st.booleans(), st.sampled_from([0, 0.02, 0.2, 1]))
+def test_zeros_change_no_bit_and_nothing_else_is_written(m, n, k, turned, share):
+    check_frugal(m, n, k, turned, share)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("share", [0.1, 1])
+def test_long_sums_are_cut_at_the_same_places(turned, share):
+    check_frugal(TOGETHER * 20 + 3, 70, 2 * DEPTH + 5, turned, share)
+
+
 NARROWER = {"avx,avx2,fma": 8, "sse,sse2": 4}
 """What processors with shorter vectors have, and how many numbers a vector of theirs holds."""
 
@@ -118,12 +149,16 @@ def test_products_are_right_with_shorter_vectors(features, python, monkeypatch):
             kernel.compile()
             return kernel
 
-        kernels = {place: compiled(place) for place in (tables.PANEL, tables.PRODUCT)}
-        test_product.library = lambda: SimpleNamespace(kernels=kernels)
+        places = tables.PANEL, tables.PRODUCT, tables.FRUGAL
+        library = SimpleNamespace(kernels={place: compiled(place) for place in places})
+        test_product.library = lambda: library
         for m, n, k in product((1, 7, 32), (1, 5, 24, 31), (1, 40)):
             for turned, flipped, more in product((False, True), repeat=3):
                 test_product.check(m, n, k, turned, flipped, more)
+            for turned, share in product((False, True), (0, 0.1, 1)):
+                test_product.check_frugal(m, n, k, turned, share)
         test_product.check(40, 300, 1100, False, False, False)
+        test_product.check_frugal(70, 30, 1100, False, 0.1)
         print(vectors.LANES)
     """
     out, error = python(program).communicate(timeout=300)

@@ -9,6 +9,7 @@ from shoal.engine.compiled.inner import inner
 from shoal.engine.compiled.memory import call, floats
 from shoal.engine.compiled.product import PANEL
 from shoal.engine.compiled.vectors import LANES
+from shoal.engine.compiled.zeros import zeros_pay
 
 
 @inner
@@ -26,9 +27,16 @@ def share(size: int, tools: Any) -> tuple[int, int]:
 
 @inner
 def affine_forward(
-    op: Any, numbers: Any, rows: int, x: int, theta: int, home: int, tools: Any
+    op: Any,
+    numbers: Any,
+    rows: int,
+    x: int,
+    theta: int,
+    raw: bool,
+    home: int,
+    tools: Any,
 ) -> None:
-    """y = f(x W + b); x, theta and home are addresses.
+    """y = f(x W + b); x, theta and home are addresses, `raw` says whether x are the inputs.
 
     Threads share the columns, so that each copies its own part of W; of a narrow W, which is not
     copied, the rows, which are shared more evenly.
@@ -40,10 +48,14 @@ def affine_forward(
     else:
         top, bottom = share(rows, tools)
     y = home + 4 * (op[t.OUT] + top * n + first)
+    product = tools[t.PRODUCT]
+    if raw:
+        if zeros_pay(x, rows, k, n):
+            product = tools[t.FRUGAL]
+        tools[t.OF_INPUTS] = product
     call(
-        tools[t.PRODUCT], bottom - top, end - first, k, x + 4 * top * k, k, 1,
-        theta + 4 * (op[t.WEIGHT] + first), n, 0, y, n, 0,
-        tools.ctypes.data + 8 * t.TILE, tools[t.SCRATCH], tools[t.PANEL],
+        product, bottom - top, end - first, k, x + 4 * top * k, k, 1,
+        theta + 4 * (op[t.WEIGHT] + first), n, 0, y, n, 0, tools.ctypes.data,
     )  # fmt: skip
     call(
         tools[t.ACTIVATE], op[t.ACT], numbers[t.SLOPE], theta + 4 * (op[t.BIAS] + first), y,
@@ -70,21 +82,20 @@ def affine_descend(
 
 @inner
 def affine_backward(
-    op: Any, rows: int, x: int, theta: int, d: int, below: int, gradient: int, needed: bool,
-    home: int, tools: Any,
+    op: Any, rows: int, x: int, theta: int, d: int, below: int, gradient: int, raw: bool,
+    needed: bool, home: int, tools: Any,
 ) -> None:  # fmt: skip
     """dW = xᵀ d and, if it is needed, dx = d Wᵀ into `below`."""
     n, k = op[t.OUT_SIZE], op[t.IN_SIZE]
     w = theta + 4 * op[t.WEIGHT]
     dw = home + 4 * (gradient + op[t.WEIGHT])
-    tile = tools.ctypes.data + 8 * t.TILE
     first, end = share(k, tools)
     call(
-        tools[t.PRODUCT], end - first, n, rows, x + 4 * first, 1, k, home + 4 * d, n, 0,
-        dw + 4 * first * n, n, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
+        tools[t.OF_INPUTS] if raw else tools[t.PRODUCT], end - first, n, rows, x + 4 * first, 1, k,
+        home + 4 * d, n, 0, dw + 4 * first * n, n, 0, tools.ctypes.data,
     )  # fmt: skip
     if needed:
         call(
             tools[t.PRODUCT], rows, end - first, n, home + 4 * d, n, 1, w + 4 * first * n, n, 1,
-            home + 4 * (below + first), k, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
+            home + 4 * (below + first), k, 0, tools.ctypes.data,
         )  # fmt: skip

@@ -7,13 +7,14 @@ would be worked on again at every level, which takes minutes.
 from __future__ import annotations
 
 import ctypes
+import gc
 import hashlib
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import RLock
@@ -38,12 +39,13 @@ from shoal.engine.compiled.product import panel, product
 from shoal.engine.compiled.rules import update
 from shoal.engine.compiled.span import answer, forward, train_span
 from shoal.engine.compiled.waves import unwave, wave
+from shoal.engine.compiled.zeros import frugal
 from shoal.errors import ShoalError
 
 _I, _F, _D = T.int64, T.float32, T.float64
 KERNELS: dict[int, tuple[Any, Any]] = {
     tables.PANEL: (panel, T.void(*[_I] * 15)),
-    tables.PRODUCT: (product, T.void(*[_I] * 15)),
+    tables.PRODUCT: (product, T.void(*[_I] * 13)),
     tables.ACTIVATE: (activate, T.void(_I, _F, *[_I] * 6)),
     tables.DESCEND: (descend, T.void(_I, _F, *[_I] * 7)),
     tables.UPDATE: (update, T.void(_I, _I, _D, _I, _D, _D, *[_I] * 7)),
@@ -60,6 +62,7 @@ KERNELS: dict[int, tuple[Any, Any]] = {
     tables.UNPOOL: (unpool, T.void(*[_I] * 5)),
     tables.WAVE: (wave, T.void(*[_I] * 9)),
     tables.UNWAVE: (unwave, T.void(*[_I] * 13)),
+    tables.FRUGAL: (frugal, T.void(*[_I] * 13)),
     tables.FORWARD: (forward, T.void(*[_I] * 14)),
 }
 """The functions that are called by address, and what they take."""
@@ -124,12 +127,24 @@ def library() -> Library:
     with _making:
         if not _made and not _failed:
             try:
-                _made.append(_make())
+                with _collecting_rarely():
+                    _made.append(_make())
             except Exception as error:  # of LLVM, of Numba, no memory: whatever it is
                 _failed.append(" ".join(f"{type(error).__name__}: {error}".split()))
         if _failed:
             raise ShoalError(f"compiling failed ({_failed[0]}); take engine='reference'")
         return _made[0]
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Let Python look for dead objects less often: a compiler makes very many that live."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def at_hand() -> bool:

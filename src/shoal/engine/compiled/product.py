@@ -15,8 +15,9 @@ import llvmlite.ir as ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inner import inner
-from shoal.engine.compiled.memory import call, put_whole
+from shoal.engine.compiled.memory import call, put_whole, wholes
 from shoal.engine.compiled.tile import ROWS, VECTORS, tile
 from shoal.engine.compiled.vectors import LANES, const, in_bytes, lanes_of, load, store
 
@@ -133,15 +134,15 @@ def _one_row(
 @inner
 def product(
     m: int, n: int, k: int, a: int, a_row: int, a_step: int,
-    b: int, b_step: int, flipped: int, c: int, c_step: int, more: int, table: int, scratch: int,
-    panel: int,
+    b: int, b_step: int, flipped: int, c: int, c_step: int, more: int, tools_at: int,
 ) -> None:  # fmt: skip
     """C (m, n) = A (m, k) B (k, n), or C + A B with `more`.
 
     Number (i, j) of A lies at a + i · a_row + j · a_step, so A may be transposed. With `flipped`
-    B is given as its transpose, (n, k). `table` is the address of room for the rows of a tile,
-    `scratch` that of room for a copied panel, `panel` that of the function of that name.
+    B is given as its transpose, (n, k). `tools_at` is the address of a thread's tools.
     """
+    tools, table = wholes(tools_at, t.TOOLS), tools_at + 8 * t.TILE
+    scratch = tools[t.SCRATCH]
     for i in range(ROWS):
         put_whole(table + 8 * i, i * a_row)
     copied = flipped != 0 or (m >= 4 * ROWS and k * n > DIRECT)
@@ -168,8 +169,8 @@ def product(
                     _copy_panel(where, b_step, columns, deep, scratch)
                 where, step = scratch, PANEL
             call(
-                panel, m, columns, table, 0, a + 4 * first * a_step, a_row, where, c + 4 * j,
-                1, deep, 0, a_step, step, c_step, more + part,
+                tools[t.PANEL], m, columns, table, 0, a + 4 * first * a_step, a_row, where,
+                c + 4 * j, 1, deep, 0, a_step, step, c_step, more + part,
             )  # fmt: skip
             j += columns
 

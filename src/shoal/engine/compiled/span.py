@@ -65,7 +65,7 @@ def forward(
         op, kind = ops[k], ops[k, t.KIND]
         source = x if k == 0 else home + 4 * op[t.IN]
         if kind == t.AFFINE:
-            affine_forward(op, numbers[k], rows, source, theta, home, tools)
+            affine_forward(op, numbers[k], rows, source, theta, k == 0, home, tools)
         elif kind == t.CONVOLUTION:
             pooling = np.int64(ops[k + 1].ctypes.data) if op[t.FUSED] else np.int64(0)
             conv_forward(op, numbers[k], pooling, rows, source, theta, home, tools)
@@ -96,7 +96,7 @@ def backward(
         if kind == t.AFFINE:
             affine_descend(op, numbers[k], rows, d, gradient, home, tools)
             meet(tools)
-            affine_backward(op, rows, x, theta, d, below, gradient, needed, home, tools)
+            affine_backward(op, rows, x, theta, d, below, gradient, k == 0, needed, home, tools)
             d, below = below, d
         elif kind == t.CONVOLUTION:
             pooling = np.int64(ops[k + 1].ctypes.data) if op[t.FUSED] else np.int64(0)

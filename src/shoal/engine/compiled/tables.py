@@ -89,7 +89,7 @@ PIECE = 2**14
 (
     PANEL, PRODUCT, ACTIVATE, DESCEND, UPDATE, MOMENTS, NORMALISE, SHARES, UNNORMALISE, DROP,
     SOFTMAX, ELEMENTWISE, CONVOLVE, UNCONVOLVE, POOL, UNPOOL, WAVE,
-    UNWAVE, FORWARD,  # so far the addresses of kernels
+    UNWAVE, FRUGAL, FORWARD,  # so far the addresses of kernels
     THREAD,  # which thread this is
     THREADS,  # that work on the network
     GATE,  # where they meet
@@ -98,8 +98,9 @@ PIECE = 2**14
     SUMS,  # room for float64 sums
     ROOM,  # for one image on its way
     PLACES,  # the plan's tables of places
+    OF_INPUTS,  # the product that suits the inputs: with their zeros, or without
     TILE,  # from here on: rows of a tile
-) = range(28)  # fmt: skip
+) = range(30)  # fmt: skip
 TOOLS = TILE + 8
 """What stands in a thread's tools."""
 

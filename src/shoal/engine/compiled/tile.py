@@ -65,7 +65,7 @@ def tile(rows: int, vectors: int) -> Any:
         more: Any,
     ) -> Any:
         def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
-            _Tile(builder, rows, vectors).emit(*values)
+            Tile(builder, rows, vectors).emit(*values)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 12), emit
@@ -73,7 +73,7 @@ def tile(rows: int, vectors: int) -> Any:
     return product
 
 
-class _Tile:
+class Tile:
     """Writes the instructions of a tile."""
 
     def __init__(self, builder: ir.IRBuilder, rows: int, vectors: int) -> None:
@@ -92,36 +92,49 @@ class _Tile:
 
         def turn(state: list[ir.Value]) -> list[ir.Value]:
             offset, b, *sums = state
-            offset, b, *sums = self._loop(inner, [offset, b, *sums], once)
+            offset, b, *sums = self.loop(inner, [offset, b, *sums], once)
             # the inner loop went on by inner · a_inner; the outer wants a_outer instead
             offset = at.sub(offset, at.mul(inner, a_inner))
             return [at.add(offset, a_outer), b, *sums]
 
         def once(state: list[ir.Value]) -> list[ir.Value]:
             offset, b, *sums = state
-            columns = [load(at, place) for place in self._vectors(b)]
-            for i, line in enumerate(lines):
-                number = spread(at, at.load(pointer(at, at.add(line, offset), F32)))
-                for j, column in enumerate(columns):
-                    k = i * self.vectors + j
-                    sums[k] = multiply_add(at, number, column, sums[k])
+            columns = [load(at, place) for place in self.vectors_of(b)]
+            self.multiply([at.add(line, offset) for line in lines], columns, sums)
             return [at.add(offset, a_inner), at.add(b, b_step), *sums]
 
-        _, _, *sums = self._loop(outer, [const(0), b, *sums], turn)
-        adding = at.icmp_signed("!=", more, const(0))
-        with at.if_else(adding) as (yes, no):
-            with yes:
-                self._write(sums, c, c_step, last, adding=True)
-            with no:
-                self._write(sums, c, c_step, last, adding=False)
+        _, _, *sums = self.loop(outer, [const(0), b, *sums], turn)
+        self.write(sums, c, c_step, last, more)
 
-    def _write(
+    def multiply(
+        self, lines: list[ir.Value], columns: list[ir.Value], sums: list[ir.Value]
+    ) -> None:
+        """Add the products of a number of each row of A, by address, and a row of B."""
+        at = self.builder
+        for i, line in enumerate(lines):
+            number = spread(at, at.load(pointer(at, line, F32)))
+            for j, column in enumerate(columns):
+                k = i * self.vectors + j
+                sums[k] = multiply_add(at, number, column, sums[k])
+
+    def write(
+        self, sums: list[ir.Value], c: ir.Value, c_step: ir.Value, last: ir.Value, more: ir.Value
+    ) -> None:
+        """The sums into C, or added to it."""
+        at = self.builder
+        with at.if_else(at.icmp_signed("!=", more, const(0))) as (yes, no):
+            with yes:
+                self._store(sums, c, c_step, last, adding=True)
+            with no:
+                self._store(sums, c, c_step, last, adding=False)
+
+    def _store(
         self, sums: list[ir.Value], c: ir.Value, c_step: ir.Value, last: ir.Value, adding: bool
     ) -> None:
         at, line = self.builder, c
         mask = first_lanes(at, last)
         for i in range(self.rows):
-            for j, where in enumerate(self._vectors(line)):
+            for j, where in enumerate(self.vectors_of(line)):
                 value = sums[i * self.vectors + j]
                 some = mask if j == self.vectors - 1 else None
                 if adding:
@@ -129,11 +142,11 @@ class _Tile:
                 store(at, value, where, some)
             line = at.add(line, c_step)
 
-    def _vectors(self, line: ir.Value) -> list[ir.Value]:
+    def vectors_of(self, line: ir.Value) -> list[ir.Value]:
         """Where the vectors of a row begin."""
         return [self.builder.add(line, const(4 * LANES * j)) for j in range(self.vectors)]
 
-    def _loop(self, count: ir.Value, first: list[ir.Value], body: Any) -> list[ir.Value]:
+    def loop(self, count: ir.Value, first: list[ir.Value], body: Any) -> list[ir.Value]:
         """`body` so many times (at least once), its state handed on in registers."""
         at = self.builder
         before, inside = at.block, at.append_basic_block("k")

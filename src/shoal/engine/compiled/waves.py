@@ -84,7 +84,7 @@ def waves_forward(op: Any, rows: int, x: int, theta: int, home: int, tools: Any)
         call(
             tools[t.PRODUCT], rows, size, count, cosines, step, 1,
             theta + 4 * (op[t.WEIGHT] + j * count * size), size, 0, out, outputs, 0,
-            tools.ctypes.data + 8 * t.TILE, tools[t.SCRATCH], tools[t.PANEL],
+            tools.ctypes.data,
         )  # fmt: skip
         bias = floats(theta + 4 * (op[t.BIAS] + j * size), size)
         for i in range(rows):
@@ -102,7 +102,6 @@ def waves_backward(
     inputs, outputs, count, size = op[t.IN_SIZE], op[t.OUT_SIZE], op[t.FILTERS], op[t.WIDTH]
     step, thread, threads = op[t.STEP], tools[t.THREAD], tools[t.THREADS]
     down, under, g = home + 4 * d, home + 4 * below, home + 4 * gradient
-    tile = tools.ctypes.data + 8 * t.TILE
     if needed:
         for i in range(thread * rows // threads, (thread + 1) * rows // threads):
             line = 4 * op[t.CHANNELS]
@@ -121,11 +120,11 @@ def waves_backward(
                 of_bias[s] += line[s]
         call(
             tools[t.PRODUCT], count, size, rows, cosines, 1, step, of_sums, outputs, 0,
-            g + 4 * weights, size, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
+            g + 4 * weights, size, 0, tools.ctypes.data,
         )  # fmt: skip
         call(  # the cosines are not needed any more
             tools[t.PRODUCT], rows, count, size, of_sums, outputs, 1, theta + 4 * weights, size, 1,
-            cosines, step, 0, tile, tools[t.SCRATCH], tools[t.PANEL],
+            cosines, step, 0, tools.ctypes.data,
         )  # fmt: skip
         rates, phases = op[t.RATES_AT] + j * count, op[t.PHASES_AT] + j * count
         call(
