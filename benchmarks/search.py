@@ -50,6 +50,8 @@ def workload(quick: bool) -> Workload:
             f"500 images after each of the {epochs} epochs.",
             f"Shoal with all threads trains all {trials} trials, the others fewer; "
             "seconds are per trial.",
+            "Four fifths of the pixels are 0. Shoal passes over many of them, and the FLOPs below "
+            "count them all; `python -m benchmarks.zeros` measures what it gains.",
         ),
         unit="trial",
         units=lambda outcome: outcome.member_steps / whole.steps,

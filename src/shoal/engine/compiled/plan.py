@@ -143,8 +143,6 @@ def lacks(program: Program) -> str | None:
         return layer
     if type(program.loss) not in LOSSES:
         return type(program.loss).__name__
-    if getattr(program.loss, "targets", "labels") != "labels":
-        return "soft targets"
     return None if program.rule in RULES else program.rule.__name__
 
 
