@@ -3,8 +3,8 @@
 One call trains a piece of members from start to end, evaluations included: no Python in between.
 XLA gives one product to all threads, but hardly two operations at a time; so JAX takes part twice,
 with one device, its default, and with a device for each processor, each with its share of a piece
-(`shard_map`). The size of a piece is the fastest of a few in a short trial run. Compiled ahead of
-time, outside of the clock; and once more with the clock running.
+(`shard_map`). The size of a piece is the fastest of a few in a short trial run. Both are compiled
+ahead of time, outside of the clock; and once more with the clock running.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _rule(jax: Any, rule: Any, lr: Any, decay: Any) -> tuple[Callable[..., Any],
 def contestants(
     training: Training, sizes: Sequence[int], quick: bool
 ) -> tuple[list[Contestant], dict[str, str]]:
-    """JAX with one device, with a device per processor, and that with its compiling; or why not.
+    """JAX with one device and with one per processor, each also with its compiling; or why not.
 
     Args:
         training: what they train.
@@ -216,12 +216,13 @@ def contestants(
     made = []
     for devices in sorted({1, processors()}):
         size = _fastest(training, devices, sizes[:1] if quick else sizes)
+        name = "JAX" if devices == 1 else "JAX shard_map"
         called = f"{devices} device{'s' if devices > 1 else ''}"
         said = f"jit, vmap over {size} members, scan over steps and epochs, {called}"
         run = partial(start, devices=devices, size=size)
-        made.append((f"JAX, {called}", f"{said}; compiled outside of the clock", run))
-    within = f"{said}; compiled within the clock, once for the whole work"
-    made.append((f"JAX with compiling, {called}", within, partial(run, anew=True)))
+        made.append((f"{name}, {called}", f"{said}; compiled outside of the clock", run))
+        within = f"{said}; compiled within the clock, once for the whole work"
+        made.append((f"{name} with compiling, {called}", within, partial(run, anew=True)))
     return [_contestant(*each, training) for each in made], {}
 
 
