@@ -14,6 +14,7 @@ import pytest
 import shoal
 from shoal import (
     SGD,
+    Adam,
     Callback,
     Halving,
     Hyperband,
@@ -275,10 +276,57 @@ def test_what_a_sampler_gives_is_checked(space, data):
         ([{"optimizer.lr": 0.1}], "a value for weight_decay is missing; it is drawn from"),
         ([good | {"batch_size": 7}], "batch_size=7 is no option; known: 16, 20"),
         ([good | {"optimizer.lr": -1.0}], r"recipe.optimizer: lr=-1.0 must be a number > 0"),
+        ([good | {"lr": 1.0}], "unknown dimension that the sampler gave: 'lr'"),
+        ([], "the sampler gave nothing to try; ask(count) must give values"),
     ):
         with pytest.raises(ShoalError) as error:
             shoal.search(space, data, trials=2, epochs=3, sampler=Wrong(*answers))
         assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (None, "None"),
+        (3, "3"),
+        ([None, None], "None"),
+        ([0.1], "0.1"),
+        ({"optimizer.lr": 0.1}, "{'optimizer.lr': 0.1}"),
+        ("ab", "'ab'"),
+    ],
+    ids=str,
+)
+def test_a_sampler_that_gives_no_values_is_one_clear_line(space, data, answer, shown):
+    class Odd(RandomSampler):
+        def ask(self, count: int) -> Any:
+            return answer
+
+    with pytest.raises(ShoalError) as error:
+        shoal.search(space, data, trials=2, epochs=3, sampler=Odd(Space(space), 0))
+    assert str(error.value) == (
+        f"the sampler gave {shown} when asked for 2 trials; ask(count) must give a list with a "
+        "dict of values by path for each"
+    )
+
+
+def test_what_does_not_exist_beside_the_other_values_is_left_out(data):
+    either = choice([SGD(lr=log_uniform(1e-3, 1.0)), Adam(lr=log_uniform(1e-4, 0.1))])
+
+    class Flat(RandomSampler):
+        """Gives a value for everything, as samplers do that know no conditions."""
+
+        def ask(self, count: int) -> Any:
+            rates = {"optimizer[SGD].lr": 0.1, "optimizer[Adam].lr": 0.01}
+            return ({**rates, "optimizer": name} for name in ("SGD", "Adam")[:count])
+
+    space = Recipe(mlp([4]), either, batch_size=16)
+    study = shoal.search(
+        space, data, trials=2, epochs=3, finalists=0, sampler=Flat(Space(space), 0)
+    )
+    assert [t.values for t in study.trials] == [
+        {"optimizer": "SGD", "optimizer[SGD].lr": 0.1},
+        {"optimizer": "Adam", "optimizer[Adam].lr": 0.01},
+    ]
 
 
 def test_the_test_part_is_not_looked_at_while_searching(space, data):

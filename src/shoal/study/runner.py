@@ -23,9 +23,8 @@ from shoal.comparison.metrics import Metric
 from shoal.data import Dataset
 from shoal.engine import Member, Recipe, Trainer
 from shoal.engine.trainer import interrupts
-from shoal.errors import ShoalError
 from shoal.rng import generator
-from shoal.study.samplers import Sampler, Told
+from shoal.study.samplers import Sampler, Told, checked
 from shoal.study.space import Space, Values
 from shoal.study.store import Store
 from shoal.study.strategies import Bracket
@@ -178,17 +177,11 @@ class Runner:
             if self.waves and free < want:
                 return
             want = min(want, max(free, 1))
-            values = [_plain(each) for each in self.sampler.ask(want)]
-            if len(values) > want:
-                raise ShoalError(
-                    f"the sampler gave {len(values)} trials when asked for {want}; "
-                    "ask(count) must give that many, or fewer where nothing is left"
-                )
+            # before they are written down for good
+            values = checked(self.sampler.ask(want), want, self.space)
             if not values:
                 self.exhausted = True
                 return
-            for each in values:
-                self.space.build(each)  # before they are written down for good
             line = {"wave": self._made, "bracket": bracket, "asked": values}
             self.store.append(line)
             self._begin(line)
@@ -376,8 +369,3 @@ class Runner:
             wave.rung = line["rung"] + 1
             wave.trainer.drop([trial.number - wave.trials[0].number for trial in told])
         self._tell(told)
-
-
-def _plain(values: Values) -> Values:
-    """Values with NumPy's numbers as Python's, which can be written down and read back."""
-    return {k: v.item() if hasattr(v, "item") else v for k, v in values.items()}

@@ -24,7 +24,7 @@ from shoal.study.population import Population
 from shoal.study.progress import SearchProgress
 from shoal.study.result import Study, finalists_of, rungs_of_log
 from shoal.study.runner import Plan, Runner
-from shoal.study.samplers import BATCH, Sampler, make_sampler
+from shoal.study.samplers import BATCH, GridSampler, Sampler, make_sampler
 from shoal.study.space import Space
 from shoal.study.store import Store
 from shoal.study.strategies import PBT, Strategy, make_strategy
@@ -201,6 +201,10 @@ def search(
             **machine_facts(),
         },
     )
+    if isinstance(chooser, GridSampler):
+        study.facts["grid"] = len(chooser)
+    if study.complete and not study.trials:
+        raise ShoalError("the sampler gave nothing to try; ask(count) must give values")
     if study.complete and not study.ranked:
         raise ShoalError(
             "every trial diverged; lower the upper ends of the ranges, the learning rate's first"

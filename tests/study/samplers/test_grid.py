@@ -30,8 +30,13 @@ def test_what_does_not_exist_is_not_multiplied(conditional):
     grid = GridSampler(conditional, points={"optimizer[Momentum].lr": 2})
     asked = grid.ask(1000)
     # 3 widths or 2 depths; 5 rates of SGD, or 2 rates and 5 momenta of Momentum
-    assert len(asked) == (3 + 2) * (5 + 2 * 5)
+    assert len(grid) == len(asked) == (3 + 2) * (5 + 2 * 5)
     assert len({tuple(sorted(map(str, v.items()))) for v in asked}) == len(asked)
+
+
+def test_what_nobody_could_list_is_counted():
+    space = Space(Recipe(mlp([int_range(1, 9)] * 20), SGD()))
+    assert len(GridSampler(space)) == 5**20
 
 
 def test_axes_reach_both_ends():

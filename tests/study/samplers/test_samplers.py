@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shoal import ShoalError
-from shoal.study.samplers import SAMPLERS, Sampler, Told, bayesian, make_sampler
+from shoal.study.samplers import SAMPLERS, GridSampler, Sampler, Told, bayesian, make_sampler
 
 QUICK = [name for name in SAMPLERS if name != "gp"]
 
@@ -84,6 +84,8 @@ def test_other_things_are_refused(conditional):
         make_sampler("randm", conditional, 0)
     with pytest.raises(ShoalError, match=r"^sampler=3 must have the methods ask\(count\) and tell"):
         make_sampler(3, conditional, 0)
+    with pytest.raises(ShoalError, match=r"^sampler=GridSampler is a class; give one of it: GridS"):
+        make_sampler(GridSampler, conditional, 0)
 
 
 def test_gp_without_torch_says_what_to_do(conditional, monkeypatch):

@@ -79,6 +79,7 @@ def test_strategies_have_names(name):
     [
         (lambda: make_strategy("halfing"), "unknown strategy 'halfing': did you mean 'halving'?"),
         (lambda: make_strategy(3), "strategy=3 must be a strategy, such as 'halving'"),
+        (lambda: make_strategy(Halving), "strategy=Halving is a class; give one of it: Halving()"),
         (lambda: Halving(eta=1), "eta=1 must be a number > 1"),
         (lambda: Halving(grace=0), "grace=0 must be a whole number >= 1"),
         (lambda: Hyperband(eta="3"), "eta='3' must be a number > 1"),

@@ -7,7 +7,7 @@ from shoal.study.samplers.bayesian import OptunaSampler, gp, tpe
 from shoal.study.samplers.grid import GridSampler
 from shoal.study.samplers.narrowing import ROUND, NarrowingSampler
 from shoal.study.samplers.random import RandomSampler
-from shoal.study.samplers.sampler import BATCH, MakeSampler, Sampler, Told
+from shoal.study.samplers.sampler import BATCH, MakeSampler, Sampler, Told, checked
 from shoal.study.samplers.sobol import SobolSampler
 from shoal.study.space import Space
 
@@ -21,6 +21,7 @@ __all__ = [
     "Sampler",
     "SobolSampler",
     "Told",
+    "checked",
     "make_sampler",
 ]
 
@@ -54,6 +55,10 @@ def make_sampler(
         if sampler == "narrowing" and batch is not None:
             return NarrowingSampler(space, seed, round_size=max(batch, ROUND))
         return SAMPLERS[sampler](space, seed)
+    if isinstance(sampler, type):
+        raise ShoalError(
+            f"sampler={sampler.__name__} is a class; give one of it: {sampler.__name__}(...)"
+        )
     if not isinstance(sampler, Sampler):
         raise ShoalError(f"sampler={sampler!r} must have the methods ask(count) and tell(results)")
     return sampler

@@ -10,7 +10,7 @@ from typing import Any
 from shoal.distributions import Choice, Distribution, IntRange
 from shoal.errors import ShoalError, check_number
 from shoal.study.samplers.sampler import Told
-from shoal.study.space import Space, Values
+from shoal.study.space import Needs, Space, Values
 
 
 class GridSampler:
@@ -47,8 +47,22 @@ class GridSampler:
         self._rest = self._combinations({}, 0)
 
     def __len__(self) -> int:
-        """How many combinations there are."""
-        return sum(1 for _ in self._combinations({}, 0))
+        """How many combinations there are.
+
+        A product over the dimensions; of a choice, the sum over its options of the combinations of
+        what lies inside each.
+        """
+        return self._count(())
+
+    def _count(self, needs: Needs) -> int:
+        """Combinations of the dimensions that lie inside these choices, and inside no other."""
+        return math.prod(
+            sum(self._count((*needs, (d.path, label))) for label in self._axes[d.path])
+            if isinstance(d.distribution, Choice)
+            else len(self._axes[d.path])
+            for d in self.space.dimensions
+            if d.needs == needs
+        )
 
     def _combinations(self, values: Values, at: int) -> Iterator[Values]:
         if at == len(self.space.dimensions):

@@ -10,11 +10,12 @@ method `learn(results)` lets it know trials of another study before it is asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from shoal.study.space import Space, Values
+from shoal.errors import ShoalError, unknown
+from shoal.study.space import Dimension, Space, Values
 
 BATCH = 16
 """Trials that a sampler which learns is asked for at once, unless it says otherwise."""
@@ -42,7 +43,10 @@ class Sampler(Protocol):
     """Chooses what to try."""
 
     def ask(self, count: int) -> list[Values]:
-        """Values for so many trials, each by path; fewer where there is nothing left to try."""
+        """Values for so many trials, each by path; fewer where there is nothing left to try.
+
+        Values of dimensions that do not exist beside the others are left out.
+        """
 
     def tell(self, results: Sequence[Told]) -> None:
         """How trials did, once each, when they ended."""
@@ -50,3 +54,42 @@ class Sampler(Protocol):
 
 MakeSampler = Callable[[Space, int], Sampler]
 """A sampler for a space and a seed."""
+
+
+def checked(answer: Any, count: int, space: Space) -> list[Values]:
+    """What a sampler gave for `ask(count)`, as a study takes it down.
+
+    Numbers of NumPy become Python's, which can be written down and read back, and values of
+    dimensions that do not exist are left out.
+
+    Raises:
+        ShoalError: too many, something else than values by path, or values that make no recipe.
+    """
+    single = isinstance(answer, Mapping | str) or not isinstance(answer, Iterable)
+    given = [answer] if single else list(answer)
+    for each in given:
+        if single or not isinstance(each, Mapping):
+            raise ShoalError(
+                f"the sampler gave {each!r:.60} when asked for {count} trials; ask(count) must "
+                "give a list with a dict of values by path for each"
+            )
+    if len(given) > count:
+        raise ShoalError(
+            f"the sampler gave {len(given)} trials when asked for {count}; "
+            "ask(count) must give that many, or fewer where nothing is left"
+        )
+    paths = [dimension.path for dimension in space.dimensions]
+    found = []
+    for each in given:
+        for path in each:
+            if path not in paths:
+                raise unknown("dimension that the sampler gave:", path, paths)
+        values = {k: v.item() if hasattr(v, "item") else v for k, v in each.items()}
+        kept = {d.path: values[d.path] for d in space.dimensions if _has(d, values)}
+        space.build(kept)
+        found.append(kept)
+    return found
+
+
+def _has(dimension: Dimension, values: Values) -> bool:
+    return dimension.path in values and dimension.exists(values)

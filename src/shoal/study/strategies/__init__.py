@@ -38,6 +38,10 @@ def make_strategy(strategy: str | Strategy) -> Strategy:
         if strategy not in STRATEGIES:
             raise unknown("strategy", strategy, STRATEGIES)
         return STRATEGIES[strategy]()
+    if isinstance(strategy, type):
+        raise ShoalError(
+            f"strategy={strategy.__name__} is a class; give one of it: {strategy.__name__}()"
+        )
     if not hasattr(strategy, "brackets"):
         raise ShoalError(f"strategy={strategy!r} must be a strategy, such as 'halving'")
     return strategy
