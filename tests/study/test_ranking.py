@@ -133,6 +133,11 @@ class TestEdge:
         study = study_of(SPACE, values)
         assert at_edge(study, study.trials) == []
 
+    @pytest.mark.parametrize("stray", [1.05e-4, 0.0999])
+    def test_one_stray_trial_of_two_is_no_crowd_at_either_end(self, stray):
+        study = study_of(SPACE, [{"optimizer.lr": lr} for lr in (3e-3, stray)])
+        assert at_edge(study, study.trials) == []
+
 
 def test_p_of_a_mean_is_uniform_under_no_difference():
     """McNemar's case: on some rows the one is right, on as many the other."""

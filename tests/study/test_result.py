@@ -221,10 +221,59 @@ class TestWords:
             score = random.binomial(359, 0.9) / 359
             trial.curve = [(cases.BUDGET, score, 0.1)]
         [line] = words.noise_lines(study)
-        assert line.startswith("nothing matters here: the scores differ no more than 359 rows")
+        assert line.startswith("nothing can be seen to matter: the scores differ no more than 359")
         assert study.importance.explained < 0.1
         assert any("explains next to nothing" in line for line in study.warnings)
-        assert words.importance_line(study.importance).startswith("Importance: cannot be told")
+        assert words.importance_line(study).startswith("Importance: cannot be told (R² of the fore")
+
+    def test_what_shows_late_matters_too(self, cases):
+        """After the first rung nobody can tell the trials apart; at the end anybody can."""
+        study = cases.study_of(60, space=cases.narrow_space())
+        random = np.random.default_rng(0)
+        first = min(trial.budget for trial in study.trials)
+        for trial in study.trials:
+            at_first = random.binomial(359, 0.3) / 359
+            rest = trial.curve[1:] if trial.state == "done" else []
+            trial.state = "done" if rest else "dropped"
+            trial.budget = cases.BUDGET if rest else first
+            trial.curve = [(first, at_first, 0.1), *rest]
+        late = [t for t in study.trials if t.state == "done"]
+        assert len(late) >= 3
+        for k, trial in enumerate(late):
+            trial.curve[-1] = (cases.BUDGET, 0.9 - 0.2 * k / len(late), 0.1)
+        assert words.noise_lines(study) == []
+        for trial in late:
+            trial.curve[-1] = (cases.BUDGET, 0.9, 0.1)
+        assert len(words.noise_lines(study)) == 1
+
+    def test_chance_has_neither_an_edge_nor_an_importance(self, cases):
+        """On few rows a slope may be there, and yet no more than chance."""
+        space = Recipe(shoal.mlp([8]), shoal.SGD(lr=shoal.log_uniform(1e-5, 1e-3)))
+        study = cases.study_of(60, space=space, strategy="full")
+        assert any("crowd at the upper end" in line for line in study.warnings)
+        for trial in study.trials:
+            at = study.space.dimensions[0].distribution.place(trial.values["optimizer.lr"])
+            trial.curve = [(cases.BUDGET, 0.5 + 0.02 * round(at, 1), 0.1)]
+        assert study.importance.explained > 0.5
+        assert not any("crowd" in line for line in study.warnings)
+        assert words.importance_line(study) == (
+            "Importance: cannot be told; the scores differ no more than equal ones would."
+        )
+
+    def test_the_first_part_of_a_grid_says_so(self, data):
+        space = Recipe(
+            shoal.mlp([4]),
+            shoal.SGD(lr=shoal.log_uniform(1e-3, 1.0)),
+            weight_decay=shoal.log_uniform(1e-6, 1e-2),
+        )
+        study = shoal.search(space, data, trials=4, steps=3, finalists=0, sampler="grid")
+        assert (
+            "the grid has 25 combinations, of which the first 4 were tried, the last dimension "
+            "fastest, so that optimizer.lr never changed; give as many trials, or take "
+            "sampler='sobol'"
+        ) in study.warnings
+        whole = shoal.search(space, data, trials=25, steps=3, finalists=0, sampler="grid")
+        assert not any("grid" in line for line in whole.warnings)
 
     def test_few_trials(self, cases):
         study = cases.study_of(10)

@@ -79,12 +79,12 @@ def plot_importance(study: Study, path: str | Path | None = None, *, bare: bool 
 
 def importance_note(found: Importance) -> str:
     """What shares and lines are, and whether to believe them."""
-    from shoal.study.words import NOTHING_EXPLAINED
+    from shoal.study.words import NOTHING_EXPLAINED, signed
 
     text = (
         "Bars: main effects, each weighted by how often the dimension exists; grey: two dimensions "
         "together. All shares add up to at most 100 %. Lines: lowest to highest of ten forests on "
-        f"resampled trials. R² of the forest on trials it has not seen: {found.explained:.2f}"
+        f"resampled trials. R² of the forest on trials it has not seen: {signed(found.explained)}"
     )
     text += "; so these shares mean nothing." if found.explained < NOTHING_EXPLAINED else "."
     if found.given > found.trials:

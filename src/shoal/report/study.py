@@ -14,10 +14,11 @@ from shoal.errors import counted
 from shoal.plot.axes import capital
 from shoal.plot.best_so_far import best_so_far_note
 from shoal.plot.importance import importance_note
-from shoal.plot.isolation import isolation_note
+from shoal.plot.isolation import PANELS, isolation_note
+from shoal.plot.parallel import AXES, LINES
 from shoal.plot.phase import phase_note
 from shoal.plot.study import KINDS, drawable
-from shoal.plot.study_axes import drawn, left_out_note
+from shoal.plot.study_axes import dimensions_note, drawn, left_out_note
 from shoal.report.again import data_lines
 from shoal.report.cells import aligned
 from shoal.report.page import save_page, template
@@ -92,7 +93,7 @@ def render_study(study: Study) -> str:
         finalists=_finalists(study),
         pictures=_pictures(study),
         money=words.money(study),
-        importance=words.importance_line(study.importance),
+        importance=words.importance_line(study),
         table=_table(study),
         space=study.space.recipe.to_toml(),
         settings=_settings(study),
@@ -166,11 +167,13 @@ def _pictures(study: Study) -> list[dict[str, Any]]:
     """Every picture there is something for, with its caption."""
     captions: dict[str, Callable[[], str]] = {
         "progress": lambda: best_so_far_note(study),
-        "isolation": lambda: isolation_note(study, drawn(study)),
+        "isolation": lambda: isolation_note(study, drawn(study)) + dimensions_note(study, PANELS),
         "phase": lambda: phase_note(study, drawn(study)),
         "parallel": lambda: (
             "The thick line is the winner. Light lines are good, dark ones poor; a line dips below "
-            "an axis where the dimension does not exist." + left_out_note(drawn(study, 400))
+            "an axis where the dimension does not exist."
+            + left_out_note(drawn(study, LINES))
+            + dimensions_note(study, AXES)
         ),
         "importance": lambda: "" if study.importance is None else importance_note(study.importance),
     }

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -120,11 +121,11 @@ def at_edge(
         distribution = dimension.distribution
         if isinstance(distribution, Choice):
             continue
-        places = sorted(
+        places = [
             distribution.place(trial.values[dimension.path])
             for trial in trials
             if dimension.path in trial.values
-        )
+        ]
         if not places:
             continue
         low, high = distribution.ends
@@ -132,7 +133,7 @@ def at_edge(
         inside = share
         if isinstance(distribution, IntRange):
             inside = max(share, 1.01 * distribution.place(low), 1.01 - distribution.place(high))
-        middle = places[len(places) // 2]
+        middle = median(places)
         least = 1 if isinstance(distribution, IntRange) else 0
         if middle < min(inside, 0.5) and low != least:
             found.append((dimension.path, "lower", low))

@@ -321,7 +321,7 @@ class Study:
             text += self._lines()
         if len(self.rivals):
             text += ["", "Finalists, on fresh seeds:", *(f"  {r.words}" for r in self.rivals)]
-        text += ["", *words.money(self), words.importance_line(self.importance)]
+        text += ["", *words.money(self), words.importance_line(self)]
         if self.warnings:
             text += ["", *(f"Note: {line}." for line in self.warnings)]
         return "\n".join(text)

@@ -8,14 +8,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shoal.comparison.statistics import Interval, mean_interval
 from shoal.comparison.words import number
 from shoal.distributions import Choice
 from shoal.errors import counted
 from shoal.study.finals import headline as final_headline
-from shoal.study.importance import Importance, comparable_scores
-from shoal.study.ranking import at_edge, rows_judged, standard_error, within_reach
+from shoal.study.importance import Importance
+from shoal.study.ranking import LEVEL, at_edge, rows_judged, standard_error, within_reach
 
 if TYPE_CHECKING:
     from shoal.study.result import Study
@@ -25,6 +26,8 @@ FEW = 5
 """Trials for each dimension; with fewer the space has hardly been looked at."""
 MANY_DIVERGED = 1 / 3
 NOTHING_EXPLAINED = 0.1
+NOISY = 5
+"""Trials that must have been judged together before one says that their scores are chance."""
 BEST = 10
 """Trials that are looked at for an optimum at the edge, at most."""
 
@@ -85,7 +88,8 @@ def on_test(study: Study) -> str:
     label, metric = test.metric.label, test.metric
     together = ""
     if test.networks > 1:
-        together = f"; all {test.networks} together {number(_exactly(test.ensemble), metric)}"
+        all_ = "both" if test.networks == 2 else f"all {test.networks}"
+        together = f"; {all_} together {number(_exactly(test.ensemble), metric)}"
     networks = counted(test.networks, "network")
     return (
         f"{label}: {number(test.interval, metric)}, mean of the winner's {networks} on "
@@ -145,14 +149,14 @@ def warnings(study: Study) -> list[str]:
             f"{counted(len(study.trials), 'trial')} for {counted(dimensions, 'dimension')} are "
             f"few; {FEW} for each are the least"
         )
-    lines += edge_lines(study)
+    lines += grid_lines(study)
+    noise = noise_lines(study)
+    lines += noise or edge_lines(study)  # where all are equal the best lie anywhere
     lines += diverged_lines(study)
-    if not any(trial.lineage for trial in study.trials):  # those that copy come to be alike
-        lines += noise_lines(study)
     found = study.importance
     if found is not None and found.explained < NOTHING_EXPLAINED and any(found.main.values()):
         lines.append(
-            f"the forest explains next to nothing of the scores (R² {found.explained:.2f} on "
+            f"the forest explains next to nothing of the scores (R² {signed(found.explained)} on "
             "trials that it has not seen): the importance of dimensions means nothing"
         )
     return lines + dropped_lines(study)
@@ -172,6 +176,23 @@ def lineage_lines(study: Study) -> list[str]:
             "them from the start is another training: study.retrace() repeats this one"
         )
     return lines
+
+
+def grid_lines(study: Study) -> list[str]:
+    """Whether a grid has more combinations than there were trials."""
+    count, tried = study.facts.get("grid", 0), len(study.trials)
+    if count <= tried:
+        return []
+    fixed = [
+        d.path
+        for d in study.space.dimensions
+        if len({repr(trial.values.get(d.path)) for trial in study.trials}) == 1
+    ]
+    never = f", so that {', '.join(fixed)} never changed" if fixed else ""
+    return [
+        f"the grid has {count:,} combinations, of which the first {tried:,} were tried, the last "
+        f"dimension fastest{never}; give as many trials, or take sampler='sobol'"
+    ]
 
 
 def edge_lines(study: Study) -> list[str]:
@@ -226,24 +247,40 @@ def _parted(trials: Sequence[Trial], path: str) -> tuple[float, float] | None:
 
 
 def noise_lines(study: Study) -> list[str]:
-    """Whether the scores differ no more than the chance of the rows makes equal ones differ."""
-    from scipy.stats import chi2
+    """Whether the scores differ no more than the chance of the rows makes equal ones differ.
 
-    _, scores = comparable_scores(study.trials)
-    known = np.array([s for s in scores if math.isfinite(s)])
-    if len(known) < 5 or len(known) < len(scores) / 2:
+    At every length of training at which trials ended: what shows late matters, too. The trials of
+    a population copy one another and come to be alike, so of them nothing is said.
+    """
+    if any(trial.lineage for trial in study.trials):
         return []
-    metric = study.plan.metric
-    sign = 1 if metric.higher_is_better else -1
-    rows = rows_judged(study)
-    error = standard_error(metric, sign * float(np.median(known)), rows)
-    most = error**2 * float(chi2.ppf(0.95, len(known) - 1)) / (len(known) - 1)
-    if float(known.var(ddof=1)) > most:
+    budgets = sorted({t.budget for t in study.trials if t.state in ("dropped", "done")})
+    compared = [_reached(study, budget) for budget in budgets]
+    most = max((len(scores) for scores in compared), default=0)
+    if most < NOISY or most < len(study.trials) / 2:
+        return []
+    if any(_differ(study, scores, LEVEL / len(budgets)) for scores in compared if len(scores) > 2):
         return []
     return [
-        f"nothing matters here: the scores differ no more than {rows:,} rows make equal ones "
-        "differ; take wider ranges, or more validation rows"
+        f"nothing can be seen to matter: the scores differ no more than {rows_judged(study):,} "
+        "rows make equal ones differ; take wider ranges, or more validation rows"
     ]
+
+
+def _reached(study: Study, budget: int) -> NDArray[np.float64]:
+    """The scores of all trials that were judged after so much training."""
+    return np.array([s for t in study.trials for at, s, _ in t.curve if at == budget])
+
+
+def _differ(study: Study, scores: NDArray[np.float64], level: float) -> bool:
+    """Whether scores differ more than chance makes equal ones differ (a test of the variance)."""
+    from scipy.stats import chi2
+
+    metric = study.plan.metric
+    sign = 1 if metric.higher_is_better else -1
+    error = standard_error(metric, sign * float(np.median(scores)), rows_judged(study))
+    most = error**2 * float(chi2.ppf(1 - level, len(scores) - 1)) / (len(scores) - 1)
+    return float(scores.var(ddof=1)) > most
 
 
 def dropped_lines(study: Study) -> list[str]:
@@ -279,14 +316,17 @@ def dropped_lines(study: Study) -> list[str]:
     ]
 
 
-def importance_line(found: Importance | None, most: int = 4) -> str:
+def importance_line(study: Study, most: int = 4) -> str:
     """Which dimensions matter, in one line."""
+    found = study.importance
     if found is None:
         return "Importance: too few trials to say anything."
     if not any(found.main.values()):
         return "Importance: all scores are equal, so nothing matters."
     if found.explained < NOTHING_EXPLAINED:
-        return f"Importance: cannot be told (R² of the forest {found.explained:.2f})."
+        return f"Importance: cannot be told (R² of the forest {signed(found.explained)})."
+    if noise_lines(study):
+        return "Importance: cannot be told; the scores differ no more than equal ones would."
     told = [
         f"{path} {100 * share:.0f} % ({_range(found, path)})"
         for path, share in list(found.main.items())[:most]
@@ -298,6 +338,15 @@ def importance_line(found: Importance | None, most: int = 4) -> str:
     listed = ", ".join(told) or "none stands out"
     sure = f"R² of the forest {found.explained:.2f}"
     return f"Importance, of the variance of the score: {listed} ({sure})."
+
+
+def signed(value: float) -> str:
+    """Two digits, with the sign that other numbers have.
+
+    >>> signed(-0.271), signed(0.5)
+    ('−0.27', '0.50')
+    """
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _range(found: Importance, path: str) -> str:
