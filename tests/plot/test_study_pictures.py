@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import shoal
-from shoal import ShoalError
+from shoal import SGD, Recipe, ShoalError, mlp
 from shoal.distributions import (
     choice,
     int_range,
@@ -18,8 +18,10 @@ from shoal.distributions import (
     one_minus_log_uniform,
     uniform,
 )
+from shoal.plot.best_so_far import best_so_far_note
 from shoal.plot.study import KINDS, drawable
-from shoal.plot.study_axes import drawn, places, ticks, view
+from shoal.plot.study_axes import dimensions_note, drawn, places, ticks, view
+from shoal.study.result import Rung
 
 
 @pytest.fixture(scope="module")
@@ -176,11 +178,60 @@ class TestProgress:
         texts = [text.get_text() for text in axes.get_legend().get_texts()]
         assert texts == [str(budget) for budget in sorted({r.budget for r in study.rungs})]
 
+    @pytest.mark.parametrize(
+        ("scores", "corner"),
+        [((0.3, 0.31, 0.9), "upper left"), ((0.3, 0.88, 0.9), "lower right")],
+    )
+    def test_the_legend_does_not_hide_the_line(self, cases, scores, corner):
+        study = cases.study_of(20)
+        spent = [0.3 * study.spent, 0.35 * study.spent, study.spent]
+        study.rungs = [
+            Rung(budget, int(at), 20, 7, 0, score)
+            for budget, at, score in zip((1, 2, 18), spent, scores, strict=True)
+        ]
+        axes = study.plot(kind="progress").axes[0]
+        figure = axes.figure
+        figure.canvas.draw()
+        box = axes.get_legend().get_window_extent()
+        [line] = [line for line in axes.lines if line.get_gid() == "best"]
+        x, y = np.repeat(line.get_xdata(), 2)[1:], np.repeat(line.get_ydata(), 2)[:-1]
+        corners = axes.transData.transform(np.stack([x, y], axis=1))
+        steps = np.linspace(corners[:-1], corners[1:], 200).reshape(-1, 2)
+        assert not any(box.contains(*at) for at in steps)
+        left = box.x0 < axes.get_window_extent().x0 + axes.get_window_extent().width / 2
+        assert left == (corner == "upper left")
+
+    def test_more_lengths_than_looks_are_all_alike_but_the_last(self, cases):
+        study = cases.study_of(20)
+        study.rungs = [Rung(k, 20 * k, 20, 20, 0, 0.05 * k) for k in range(1, 11)]
+        figure = study.plot(kind="progress")
+        assert figure.axes[0].get_legend() is None
+        colours = [found.get_facecolor().tolist() for found in dots(figure.axes[0], "rung")]
+        assert all(colour == colours[0] for colour in colours[:-1])
+        assert colours[-1] != colours[0]
+        assert "blue at the end of their training" in best_so_far_note(study)
+
     def test_nothing_judged(self, cases):
         study = cases.study_of(20)
         study.rungs = []
         with pytest.raises(ShoalError, match="nothing was judged yet"):
             study.plot(kind="progress")
+
+
+def test_pictures_of_some_dimensions_say_so(cases):
+    space = Recipe(
+        mlp([int_range(2, 9)] * 14), SGD(lr=log_uniform(1e-4, 1.0)), batch_size=choice([16, 32])
+    )
+    study = cases.study_of(6, space=space)
+    for kind, some in (("isolation", 12), ("parallel", 7)):
+        text = f"{some} of 16 dimensions are drawn, the first."
+        [note] = [t.get_text() for t in study.plot(kind=kind).texts if "dimensions" in t.get_text()]
+        assert text in " ".join(note.split())
+        named = KINDS[kind](study, dimensions=["batch_size"])
+        assert not any("are drawn" in t.get_text() for t in named.texts)
+    known = cases.study_of(40, space=space)
+    assert dimensions_note(known, 12) == " 12 of 16 dimensions are drawn, those that matter most."
+    assert dimensions_note(known, 16) == ""
 
 
 class TestImportance:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST = 400
 """Judgings that are drawn as dots."""
+SHAPES = 7
+"""Lengths of training that dots are told apart by."""
 
 
 def plot_best_so_far(study: Study, path: str | Path | None = None, *, bare: bool = False) -> Figure:
@@ -73,10 +75,10 @@ def plot_best_so_far(study: Study, path: str | Path | None = None, *, bare: bool
             fontsize=9,
             color=INK,
         )
-        if len(budgets) > 1:
+        if 1 < len(budgets) <= SHAPES:
             axes.legend(
-                loc="lower right", title=f"judged after {study.plan.unit}", fontsize=8,
-                title_fontsize=8, ncols=min(4, len(budgets)), handletextpad=0.1,
+                loc=_corner(x, best, study.spent), title=f"judged after {study.plan.unit}",
+                fontsize=8, title_fontsize=8, ncols=min(4, len(budgets)), handletextpad=0.1,
                 columnspacing=0.9, frameon=True, facecolor=PAGE, edgecolor="none", framealpha=0.85,
             )  # fmt: skip
         if not bare:
@@ -84,11 +86,23 @@ def plot_best_so_far(study: Study, path: str | Path | None = None, *, bare: bool
     return figures.finish(figure, path)
 
 
+def _corner(spent: Values, best: Values, end: float) -> Literal["upper left", "lower right"]:
+    """Where the line, which only rises, leaves room for the legend."""
+    early = best[spent[:-1] <= 0.4 * end]
+    high, low = float(best[-1]), float(best[0])
+    free = not len(early) or float(early[-1]) < low + 0.7 * (high - low)
+    return "upper left" if free else "lower right"
+
+
 def _dots(
     axes: Axes, spent: Values, values: Values, budgets: NDArray[Any], known: list[int]
 ) -> None:
-    """The best of every judging, in a look of its own for each length of training."""
-    looks = [OTHER, *LOOKS[3:4], *LOOKS[2:3], *LOOKS[5:6], *LOOKS[4:5], *LOOKS[1:2]]
+    """The best of every judging, in a look of its own for each length of training.
+
+    Of more lengths than there are looks, as in a population, all are alike but the last.
+    """
+    several = [OTHER, *LOOKS[3:4], *LOOKS[2:3], *LOOKS[5:6], *LOOKS[4:5], *LOOKS[1:2]]
+    looks = several if len(known) <= SHAPES else [OTHER]
     for k, budget in enumerate(known):
         at = np.flatnonzero(budgets == budget)
         if len(at) > MOST:
@@ -119,9 +133,12 @@ def _value(study: Study, value: float) -> str:
 def best_so_far_note(study: Study) -> str:
     """What line and dots are, and what is not in them."""
     unit = study.plan.unit
+    after = f"by the {unit} they had been trained"
+    if len({rung.budget for rung in study.rungs if rung.trial is not None}) > SHAPES:
+        after = "blue at the end of their training"
     return (
         "Line: the best score so far, of any trial after any training. Dots: the best of the "
-        f"trials that were judged together, by the {unit} they had been trained. With one seed and "
+        f"trials that were judged together, {after}. With one seed and "
         "the same rows every time the best is also the luckiest."
         + (" The finalists' training is not in it." if study.final is not None else "")
     )

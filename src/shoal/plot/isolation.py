@@ -13,6 +13,7 @@ from shoal.plot.axes import capital, title
 from shoal.plot.study_axes import (
     Drawn,
     dimension_axis,
+    dimensions_note,
     drawn,
     left_out_note,
     mark_best,
@@ -56,6 +57,7 @@ def plot_isolation(
     from shoal.plot.study import chosen_dimensions
 
     figures.check_path(path)
+    all_ = dimensions is None
     listed = chosen_dimensions(study, dimensions, PANELS)
     found = drawn(study)
     columns = min(COLUMNS, len(listed))
@@ -73,7 +75,8 @@ def plot_isolation(
             "of every trial, at its last evaluation; up is better",
         )
         if not bare:
-            figures.footnote(figure, isolation_note(study, found))
+            note = isolation_note(study, found)
+            figures.footnote(figure, note + (dimensions_note(study, PANELS) if all_ else ""))
     return figures.finish(figure, path)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from shoal.errors import ShoalError, counted
 from shoal.plot.axes import capital, number, title
-from shoal.plot.study_axes import drawn, left_out_note, places, shades, ticks
+from shoal.plot.study_axes import dimensions_note, drawn, left_out_note, places, shades, ticks
 from shoal.plot.style import INK, MUTED, PAGE, RULE, plain, short_names
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ def plot_parallel(
             text += "A line that dips below: the dimension does not exist there. " if absent else ""
             gone = len(alive) - int(alive.sum())
             text += f"Diverged and left out: {counted(gone, 'trial')}." if gone else ""
-            figures.footnote(figure, (text + left_out_note(found)).strip())
+            text += left_out_note(found)
+            text += dimensions_note(study, AXES) if dimensions is None else ""
+            figures.footnote(figure, " ".join(text.split()))
     return figures.finish(figure, path)
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST = 1500
 """Trials that are drawn; more would be a blot, and a file of many megabytes."""
+HARDLY = 0.1
+"""Of the axis of scores, that it may be longer to hold the worst ones."""
 SHADES = 48
 Values = NDArray[np.float64]
 
@@ -92,14 +94,21 @@ def drawn(study: Study, most: int = MOST) -> Drawn:
 def view(scores: Values) -> tuple[float, float]:
     """The scores to show, higher is better: the best half has at least 40 % of the axis.
 
+    What lies so little below that it would hardly be seen to do so is on the axis, too.
+
     >>> view(np.array([0.1, 0.1, 0.9, 0.95, 1.0]))
     (0.75, 1.0)
+    >>> view(np.array([0.74, 0.9, 0.95]))
+    (0.74, 0.95)
     """
     known = scores[np.isfinite(scores)]
     if not len(known):
         return 0.0, 1.0
     high, middle = float(known.max()), float(np.median(known))
-    low = max(float(known.min()), high - 2.5 * (high - middle))
+    worst = float(known.min())
+    low = max(worst, high - 2.5 * (high - middle))
+    if low - worst < HARDLY * (high - low):
+        low = worst
     if low == high:
         low = high - (abs(high) * 0.05 or 0.05)
     return round(low, 12), high
@@ -111,6 +120,15 @@ def left_out_note(found: Drawn) -> str:
         return ""
     every = found.left_out + len(found.trials)
     return f" {len(found.trials):,} of {every:,} trials are drawn, the best and a sample."
+
+
+def dimensions_note(study: Study, most: int) -> str:
+    """Says that not all dimensions are drawn, if at most so many are."""
+    every = len(study.space.dimensions)
+    if every <= most:
+        return ""
+    which = "the first" if study.importance is None else "those that matter most"
+    return f" {most} of {every} dimensions are drawn, {which}."
 
 
 def place(dimension: Dimension, trial: Trial) -> float:
