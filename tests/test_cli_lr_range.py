@@ -64,6 +64,16 @@ def test_json_is_all_that_is_printed(run):
     )
 
 
+def test_who_closes_the_output_has_all_files(run, monkeypatch):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("shoal.cli.lr_range.print", closed, raising=False)
+    status, _, _ = run("r.toml", *QUICK, "--out", "lr", "--json")
+    assert status == 1
+    assert Path("lr/best.toml").exists()
+
+
 def test_without_a_recipe_there_is_a_default_one_and_a_folder(run):
     status, _, _ = run(*QUICK, "--seeds", "1")
     assert status == 0

@@ -81,10 +81,12 @@ def lr_range(
     folder = Path(out) if out else claim(default_folder(name))
     write_whole(folder / RESULT, to_json(found.to_dict()).encode())
     found.plot(folder / PICTURE)
-    if as_json:
-        print(to_json(found.to_dict()))
     note(f"picture: {folder / PICTURE}")
-    write_whole(folder / BEST, f"{found.best.to_toml()}\n".encode())  # says so if there is none
+    try:
+        write_whole(folder / BEST, f"{found.best.to_toml()}\n".encode())  # says so if there is none
+    finally:  # files first: who reads the output may close it
+        if as_json:
+            print(to_json(found.to_dict()))
     if not as_json:
         print(found)
 
