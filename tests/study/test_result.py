@@ -293,6 +293,24 @@ class TestWords:
                 trial.curve = [(b, 0.1, 2.0) for b, _, _ in trial.curve]
         assert words.dropped_lines(wide) == []
 
+    def test_a_printed_table_fits_a_line(self, cases):
+        study = cases.study_of(60)
+        lines = str(study).splitlines()
+        [rule] = [k for k, line in enumerate(lines) if line.startswith("──")]
+        header, rows = lines[rule - 1], lines[rule + 1 : rule + 11]
+        assert len(rows) == 10
+        assert all(len(line) <= 120 for line in [header, lines[rule], *rows])
+        shown = [d.path for d in study.space.dimensions if d.path in header.split()]
+        assert 2 < len(shown) < 7
+        assert set(list(study.importance.main)[:2]) <= set(shown)
+        assert (
+            f"… 50 more trials and {7 - len(shown)} more dimensions; see to_frame()"
+            in lines[rule + 11]
+        )
+        narrow = str(cases.study_of(8, space=cases.narrow_space()))
+        assert "more dimension" not in narrow
+        assert "more trial" not in narrow
+
     def test_all_diverged(self, cases):
         study = cases.study_of(5)
         for trial in study.trials:

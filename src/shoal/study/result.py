@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PRINTED = 10
 """Trials in the table when printed."""
+WIDTH = 120
+"""Characters in a line of it."""
 
 
 @dataclass(frozen=True)
@@ -330,15 +332,35 @@ class Study:
         """The table of the best trials, set in columns."""
         header, rows = self.table(PRINTED)
         widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+        shown = self._columns(widths)
         lines = [
-            "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-            for row in (header, *rows)
+            "  ".join(row[i].rjust(widths[i]) for i in shown).rstrip() for row in (header, *rows)
         ]
-        lines.insert(1, "─" * len(lines[0]))
-        hidden = len(self.trials) - len(rows)
-        if hidden > 0:
-            lines.append(f"… {counted(hidden, 'more trial')}; see to_frame() or the report")
+        lines.insert(1, "─" * max(map(len, lines)))
+        hidden = [
+            counted(count, f"more {noun}")
+            for count, noun in (
+                (len(self.trials) - len(rows), "trial"),
+                (len(header) - len(shown), "dimension"),
+            )
+            if count
+        ]
+        if hidden:
+            lines.append(f"… {' and '.join(hidden)}; see to_frame() or the report")
         return lines
+
+    def _columns(self, widths: Sequence[int]) -> list[int]:
+        """Columns of the table that fit a line: all but some dimensions, those that matter most."""
+        paths = [d.path for d in self.space.dimensions]
+        if sum(widths) + 2 * len(widths) <= WIDTH:
+            return list(range(len(widths)))
+        shown = [0, *range(1 + len(paths), len(widths))]
+        known = [] if self.importance is None else list(self.importance.main)
+        for path in sorted(paths, key=lambda p: known.index(p) if p in known else len(paths)):
+            more = [*shown, 1 + paths.index(path)]
+            if sum(widths[i] + 2 for i in more) <= WIDTH:
+                shown = more
+        return sorted(shown)
 
     def __repr__(self) -> str:
         dimensions = counted(len(self.space.dimensions), "dimension")
