@@ -220,6 +220,13 @@ def test_a_study_that_is_not_there_is_one_clear_line(study, storage):
         Past.from_optuna(storage, "mnist", SPACE)
 
 
+def test_a_file_that_is_not_there_is_not_made_by_reading(tmp_path):
+    file = tmp_path / "studies.db"
+    with pytest.raises(ShoalError, match=r"there is no file '.*studies\.db'; check the address$"):
+        Past.from_optuna(f"sqlite:///{file}", "digits", SPACE)
+    assert not file.exists()
+
+
 def test_many_objectives_are_one_clear_line(storage):
     optuna.create_study(storage=storage, study_name="two", directions=["minimize", "maximize"])
     with pytest.raises(ShoalError, match=r"^study 'two' has 2 objectives"):

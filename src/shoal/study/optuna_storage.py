@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shoal.distributions import Choice, IntRange, LogUniform
@@ -230,6 +231,7 @@ def read(storage: Any, name: str) -> Found:
     import optuna
     from optuna.study import StudyDirection
 
+    _check_there(storage)
     opened = _opened(storage)
     with _quiet():
         try:
@@ -287,6 +289,21 @@ def _opened(storage: Any) -> BaseStorage:
     if not isinstance(storage, str):
         raise ShoalError(f"storage={storage!r} must be an address, such as 'sqlite:///studies.db'")
     return _database(storage)
+
+
+def _check_there(storage: Any) -> None:
+    """Refuse the file of a database that does not exist: opening it would make an empty one."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(storage)
+    except ArgumentError:  # no address, or none that can be read: said when it is opened
+        return
+    file = url.database if url.drivername.startswith("sqlite") else None
+    named = file and file != ":memory:" and not file.startswith("file:")  # those are URIs
+    if named and not Path(str(file)).exists():
+        raise ShoalError(f"storage={storage!r}: there is no file {file!r}; check the address")
 
 
 def _database(address: str) -> RDBStorage:
