@@ -163,7 +163,7 @@ class IntRange(Distribution):
     def __post_init__(self) -> None:
         _check_ends(self.name, self.low, self.high, whole=True)
         if not isinstance(self.log, bool):
-            raise ShoalError(f"{self!r}: log must be True or False")
+            raise ShoalError(f"int_range({self.low}, {self.high}): log={self.log!r} must be a bool")
         if self.log and self.low <= 0:
             raise ShoalError(f"{self!r}: a log range cannot reach 0; give a lower end >= 1")
 

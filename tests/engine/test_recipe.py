@@ -729,7 +729,7 @@ def test_every_mistake_in_a_space_is_named_with_its_place(line, message):
         (lambda: Recipe(shoal.uniform(0, 1), SGD()), "network=uniform(0, 1) must be a Network"),
         (
             lambda: Recipe(mlp([3]), SGD(), schedule=shoal.choice([Cosine(), None])),
-            "schedule=None must be a Schedule",
+            "schedule=None must be a Schedule, such as shoal.Cosine(), or shoal.Constant()",
         ),
         (
             lambda: Recipe(mlp([3]), SGD(), loss=shoal.choice(["auto", "mse"])),

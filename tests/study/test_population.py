@@ -213,6 +213,12 @@ def test_the_winners_schedule_is_trained_anew_and_tested_once(data):
         assert "study.retrace() repeats this one" in text
 
 
+def test_a_population_has_no_networks_to_join_but_those_of_its_schedule(study):
+    with pytest.raises(ShoalError, match=r"no finalists; study\.retrace\(\)\.shoal\.ensemble\(\)"):
+        study.ensemble()
+    assert len(study.retrace(seeds=2).shoal.ensemble()) == 2
+
+
 def test_the_best_recipe_is_said_to_be_the_last_of_a_schedule(study):
     study = replace(study, trials=deepcopy(study.trials))
     moved = next(trial for trial in study.ranked if trial.lineage)

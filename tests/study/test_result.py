@@ -293,6 +293,27 @@ class TestWords:
                 trial.curve = [(b, 0.1, 2.0) for b, _, _ in trial.curve]
         assert words.dropped_lines(wide) == []
 
+    def test_few_trials_have_no_edge(self, cases):
+        space = Recipe(shoal.mlp([8]), shoal.SGD(lr=shoal.log_uniform(1e-5, 1e-3)))
+        study = cases.study_of(1, space=space, strategy="full")
+        study.trials[0].values["optimizer.lr"] = 0.00099
+        assert words.edge_lines(study) == []
+        assert "training it to the end takes 18" in words.money(study)[0]
+
+    def test_what_is_tried_again_and_again_is_said_and_is_one_finalist(self, data):
+        space = Recipe(shoal.mlp([4], activation=shoal.choice(["relu", "tanh"])), shoal.SGD(lr=0.1))
+        study = shoal.search(
+            space, data, trials=8, epochs=2, finalists=5, final_seeds=1, strategy="full"
+        )
+        assert len(study.final.names) == 2
+        assert (
+            "6 of 8 trials repeat the values of others, and so their scores; take sampler='grid', "
+            "fewer trials or a larger space"
+        ) in study.warnings
+        whole = shoal.search(space, data, trials=8, epochs=2, finalists=0, sampler="grid")
+        assert len(whole.trials) == 2
+        assert words.repeated_lines(whole) == []
+
     def test_a_printed_table_fits_a_line(self, cases):
         study = cases.study_of(60)
         lines = str(study).splitlines()

@@ -98,7 +98,8 @@ class Recipe:
         _check_kind("network", self.network, Network, "a Network, such as shoal.mlp([100])")
         _check_kind("optimizer", self.optimizer, Optimizer, "an Optimizer, such as shoal.SGD()")
         if self.schedule is not None:
-            _check_kind("schedule", self.schedule, Schedule, "a Schedule, such as shoal.Cosine()")
+            wanted = "a Schedule, such as shoal.Cosine(), or shoal.Constant() for none"
+            _check_kind("schedule", self.schedule, Schedule, wanted)
         check_init(self.init)
         check_number("weight_decay", self.weight_decay, least=0)
         for loss in variants(self.loss) if isinstance(self.loss, Choice) else (self.loss,):

@@ -162,6 +162,11 @@ class Study:
         Raises:
             ShoalError: there are no finalists, or fewer networks.
         """
+        if any(trial.lineage for trial in self.trials):
+            raise ShoalError(
+                "a population has no finalists; study.retrace().shoal.ensemble() trains its "
+                "winner's schedule anew"
+            )
         if self.final is None:
             raise ShoalError(
                 "the networks of a search are not kept; search with finalists=5, whose are"
@@ -387,9 +392,13 @@ class Study:
 
 
 def finalists_of(study: Study, count: int) -> list[Trial]:
-    """The best trials that were trained to the end, at most so many."""
-    done = [trial for trial in study.ranked if trial.state == "done"]
-    return done[:count]
+    """The best trials that were trained to the end, at most so many, each of another recipe."""
+    chosen: list[Trial] = []
+    for trial in study.ranked:
+        alike = any(trial.values == other.values for other in chosen)
+        if trial.state == "done" and not alike and len(chosen) < count:
+            chosen.append(trial)
+    return chosen
 
 
 def rungs_of_log(lines: Sequence[Mapping[str, Any]]) -> list[Rung]:

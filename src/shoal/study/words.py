@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FEW = 5
 """Trials for each dimension; with fewer the space has hardly been looked at."""
 MANY_DIVERGED = 1 / 3
+MANY_REPEATED = 0.1
 NOTHING_EXPLAINED = 0.1
 NOISY = 5
 """Trials that must have been judged together before one says that their scores are chance."""
@@ -113,8 +114,9 @@ def money(study: Study) -> list[str]:
         )
         if state in states
     )
+    all_ = f"all {len(states):,} trials" if len(states) > 1 else "it"
     lines = [
-        f"Spent: {spent:,} member-{unit}; training all {len(states):,} trials to the end "
+        f"Spent: {spent:,} member-{unit}; training {all_} to the end "
         f"takes {full:,} ({share:.0f} % of that was spent). {ended[:1].upper()}{ended[1:]}."
     ]
     if "retraced" in study.facts:
@@ -150,6 +152,7 @@ def warnings(study: Study) -> list[str]:
             f"few; {FEW} for each are the least"
         )
     lines += grid_lines(study)
+    lines += repeated_lines(study)
     noise = noise_lines(study)
     lines += noise or edge_lines(study)  # where all are equal the best lie anywhere
     lines += diverged_lines(study)
@@ -195,11 +198,27 @@ def grid_lines(study: Study) -> list[str]:
     ]
 
 
+def repeated_lines(study: Study) -> list[str]:
+    """Whether many trials are of the same recipe, which a small space of choices brings about."""
+    if any(trial.lineage for trial in study.trials):
+        return []
+    tried = len(study.trials)
+    different = len({repr(sorted(trial.values.items())) for trial in study.trials})
+    if tried - different < MANY_REPEATED * tried:
+        return []
+    return [
+        f"{tried - different:,} of {tried:,} trials repeat the values of others, and so their "
+        "scores; take sampler='grid', fewer trials or a larger space"
+    ]
+
+
 def edge_lines(study: Study) -> list[str]:
     """Dimensions whose best values crowd at an end of their range."""
     ranked = study.ranked
     # of scores that only rise, the best eighth lies in the last eighth of the range
-    best = ranked[: min(BEST, max(1, len(ranked) // 8))]
+    best = ranked[: min(BEST, max(2, len(ranked) // 8))]
+    if len(ranked) < 8:  # two of so few lie at an end by chance
+        return []
     return [
         f"the best values of {path} crowd at the {which} end of its range, {setting(end)}: "
         f"search further {'down' if which == 'lower' else 'up'}"
