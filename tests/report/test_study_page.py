@@ -108,6 +108,14 @@ class TestEveryPage:
         assert first[0].strip() == study.table()[1][0][0]
 
 
+def test_small_pictures_are_not_magnified():
+    narrow = render_study(cases.study_of(40, space=cases.narrow_space()))
+    assert 'class="pictures whole"' not in narrow
+    wide = render_study(cases.study_of(40))
+    assert wide.count('class="pictures whole"') == 3  # isolation, phase, parallel
+    assert wide.count('class="pictures single"') == 2
+
+
 def test_the_best_recipe_can_be_pasted(made):
     study, page = made["searched"]
     assert Recipe.from_toml(page.text("pre", id="best")) == study.best

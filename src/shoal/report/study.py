@@ -36,6 +36,8 @@ ROWS = 500
 TRIALS_AS_DATA = 1000
 """More trials are not put into the page as data."""
 
+COLUMN = 7.5
+"""Inches of a picture that the column of text has room for."""
 TITLES = {
     "progress": "Best score so far, against what had been spent by then",
     "isolation": "Score of every trial against each dimension",
@@ -187,7 +189,7 @@ def _pictures(study: Study) -> list[dict[str, Any]]:
                 "heading": HEADINGS[kind],
                 "picture": Markup(picture),
                 "caption": captions[kind](),
-                "wide": kind in ("isolation", "phase", "parallel"),
+                "wide": figure.get_figwidth() > COLUMN,  # a small one would only be magnified
             }
         )
     return found
