@@ -178,6 +178,29 @@ class TestProgress:
         texts = [text.get_text() for text in axes.get_legend().get_texts()]
         assert texts == [str(budget) for budget in sorted({r.budget for r in study.rungs})]
 
+    def test_between_rungs_the_line_goes_by_evaluations(self, cases):
+        study = cases.study_of(20)
+        way = ((20, 0.3), (40, 0.5), (60, 0.4))
+        study.rungs = [Rung(3, 60, 20, 20, 0, 0.4, way)]
+        axes = study.plot(kind="progress").axes[0]
+        [line] = [line for line in axes.lines if line.get_gid() == "best"]
+        assert line.get_xdata().tolist() == [20, 40, 60, study.spent]
+        assert line.get_ydata().tolist() == [0.3, 0.5, 0.5, 0.5]
+        assert offsets(axes, "rung").tolist() == [[60, 0.4]]
+
+    def test_what_is_worse_than_the_axis_reaches_stands_at_its_foot(self, cases):
+        study = cases.study_of(20)
+        scores = [0.8, 0.81, 0.82, 0.83, 0.05]
+        study.rungs = [Rung(3, 10 + k, 5, 5, 0, score) for k, score in enumerate(scores)]
+        figure = study.plot(kind="progress")
+        low, _ = figure.axes[0].get_ylim()
+        at = offsets(figure.axes[0], "rung")[-1, 1]
+        assert low < at < 0.8
+        assert any("at the foot of the axis" in t.get_text() for t in figure.texts)
+        study.rungs = study.rungs[:-1]
+        texts = [t.get_text() for t in study.plot(kind="progress").texts]
+        assert not any("at the foot" in text for text in texts)
+
     @pytest.mark.parametrize(
         ("scores", "corner"),
         [((0.3, 0.31, 0.9), "upper left"), ((0.3, 0.88, 0.9), "lower right")],

@@ -349,6 +349,37 @@ class TestWords:
         assert study.warnings[0].startswith("the search was interrupted")
 
 
+def test_on_the_way_to_a_rung_the_best_of_every_evaluation_is_known():
+    def trial(number, state, budget, *scores):
+        curve = [[1 + e, score, 0.1] for e, score in enumerate(scores)]
+        return Trial(number, {}, state=state, budget=budget, curve=curve).to_dict()
+
+    lines = [
+        {"wave": 0, "rung": 0, "ended": [trial(0, "dropped", 2, 0.1, 0.2)],
+         "running": [trial(1, "running", 2, 0.3, 0.1)]},
+        {"wave": 0, "rung": 1, "running": [],
+         "ended": [trial(1, "done", 4, 0.3, 0.1, 0.4, 0.35), ]},
+        {"wave": 1, "rung": 0, "running": [],
+         "ended": [trial(2, "done", 2, 0.5, 0.6), trial(3, "diverged", 1, 0.9)]},
+    ]  # fmt: skip
+    assert [rung.way for rung in rungs_of_log(lines)] == [
+        ((2, 0.3), (4, 0.2)),
+        ((5, 0.4), (6, 0.35)),
+        ((8, 0.5), (9, 0.6)),  # who diverged has spent, and is nobody's best
+    ]
+
+
+def test_the_way_ends_where_the_rung_is(found):
+    spent = 0
+    for rung in found.rungs:
+        assert rung.way[-1] == (rung.spent, rung.score)
+        steps = [at for at, _ in rung.way]
+        assert steps == sorted(set(steps))
+        assert steps[0] > spent
+        spent = rung.spent
+    assert len(found.rungs[0].way) == 6  # one judging of a full search, six epochs
+
+
 def test_a_log_without_rungs_tells_nothing():
     assert rungs_of_log([{"wave": 0, "bracket": 0, "asked": [{}]}]) == []
 

@@ -45,12 +45,14 @@ def plot_best_so_far(study: Study, path: str | Path | None = None, *, bare: bool
     sign = 1.0 if study.plan.metric.higher_is_better else -1.0
     spent = np.array([rung.spent for rung in rungs], float)
     scores = np.array([rung.score for rung in rungs])
-    best = np.maximum.accumulate(scores)
+    # between two rungs trials were evaluated, too
+    looks = np.array([look for rung in rungs for look in rung.way or [(rung.spent, rung.score)]])
+    best = np.maximum.accumulate(looks[:, 1])
     budgets = sorted({rung.budget for rung in rungs})
     with figures.drawing():
         figure = figures.new(6.4, 3.7)
         axes = figure.add_subplot()
-        x = np.append(spent, study.spent)
+        x = np.append(looks[:, 0], study.spent)
         axes.step(
             x,
             sign * np.append(best, best[-1]),
@@ -60,8 +62,10 @@ def plot_best_so_far(study: Study, path: str | Path | None = None, *, bare: bool
             zorder=4,
             gid="best",
         )
-        _dots(axes, spent, sign * scores, np.array([r.budget for r in rungs]), budgets)
-        score_axis(axes, study, _view(study, best, scores))
+        shown = _view(study, best, scores)
+        at = sign * np.maximum(scores, sign * shown.low)
+        _dots(axes, spent, at, np.array([r.budget for r in rungs]), budgets)
+        score_axis(axes, study, shown)
         axes.set_xlim(0, study.spent * 1.03)
         axes.set_xlabel(f"member-{study.plan.unit} spent")
         share = f"{100 * study.spent / study.full:.0f} % of what all to the end would take"
@@ -82,7 +86,8 @@ def plot_best_so_far(study: Study, path: str | Path | None = None, *, bare: bool
                 columnspacing=0.9, frameon=True, facecolor=PAGE, edgecolor="none", framealpha=0.85,
             )  # fmt: skip
         if not bare:
-            figures.footnote(figure, best_so_far_note(study))
+            worse = bool((scores < sign * shown.low).any())
+            figures.footnote(figure, best_so_far_note(study, worse))
     return figures.finish(figure, path)
 
 
@@ -130,15 +135,21 @@ def _value(study: Study, value: float) -> str:
     return number(float(f"{value:.4g}"))
 
 
-def best_so_far_note(study: Study) -> str:
-    """What line and dots are, and what is not in them."""
+def best_so_far_note(study: Study, worse: bool = True) -> str:
+    """What line and dots are, and what is not in them.
+
+    Args:
+        study: that is drawn.
+        worse: whether there may be dots that are worse than the axis reaches.
+    """
     unit = study.plan.unit
     after = f"by the {unit} they had been trained"
     if len({rung.budget for rung in study.rungs if rung.trial is not None}) > SHAPES:
         after = "blue at the end of their training"
+    foot = "; at the foot of the axis that or worse" if worse else ""
     return (
         "Line: the best score so far, of any trial after any training. Dots: the best of the "
-        f"trials that were judged together, {after}. With one seed and "
+        f"trials that were judged together, {after}{foot}. With one seed and "
         "the same rows every time the best is also the luckiest."
         + (" The finalists' training is not in it." if study.final is not None else "")
     )

@@ -35,9 +35,9 @@ ROWS = 500
 """Rows of the table of trials at most; a page of ten thousand would be slow to open."""
 TRIALS_AS_DATA = 1000
 """More trials are not put into the page as data."""
-
 COLUMN = 7.5
 """Inches of a picture that the column of text has room for."""
+
 TITLES = {
     "progress": "Best score so far, against what had been spent by then",
     "isolation": "Score of every trial against each dimension",

@@ -43,6 +43,7 @@ class Rung:
         kept: of them that went on, or were at the end.
         trial: number of the best of them; None if all diverged.
         score: its score; higher is better.
+        way: what had been spent at every evaluation since the last rung, and the best score then.
     """
 
     budget: int
@@ -51,6 +52,7 @@ class Rung:
     kept: int
     trial: int | None
     score: float
+    way: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass
@@ -414,6 +416,7 @@ def rungs_of_log(lines: Sequence[Mapping[str, Any]]) -> list[Rung]:
         if "rung" not in line:
             continue
         trials = [Trial.from_dict(plain) for plain in (*line["ended"], *line["running"])]
+        way = _way(trials, trained, spent)
         for trial in trials:
             spent += trial.budget - trained.get(trial.number, 0)
             trained[trial.number] = trial.budget
@@ -427,9 +430,32 @@ def rungs_of_log(lines: Sequence[Mapping[str, Any]]) -> list[Rung]:
                 sum(trial.state in ("running", "done") for trial in trials),
                 None if best is None else best.number,
                 -math.inf if best is None else best.score,
+                way,
             )
         )
     return found
+
+
+def _way(
+    trials: Sequence[Trial], trained: Mapping[int, int], spent: int
+) -> tuple[tuple[int, float], ...]:
+    """Spent budget and best score at every evaluation of trials that train side by side.
+
+    Args:
+        trials: that came to a rung.
+        trained: what each had been trained before, by number.
+        spent: by all trials before.
+    """
+    best: dict[int, float] = {}
+    for trial in trials:
+        for at, score, _ in trial.curve if trial.state != "diverged" else ():
+            if trained.get(trial.number, 0) < at <= trial.budget:
+                best[at] = max(score, best.get(at, -math.inf))
+    since = [(trained.get(trial.number, 0), trial.budget) for trial in trials]
+    return tuple(
+        (spent + sum(max(0, min(at, end) - begun) for begun, end in since), best[at])
+        for at in sorted(best)
+    )
 
 
 def _sentence(line: str) -> str:
