@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 import typer
 
+import shoal
 from shoal import cli
 from shoal.book import Setting
 from shoal.book.claims import CLAIMS
@@ -56,6 +57,16 @@ def test_links_lead_somewhere(page, link):
     assert target.exists()
     if anchor:
         assert anchor in anchors(target.read_text("utf-8"))
+
+
+def test_the_sampler_of_the_page_on_searching_searches():
+    [code] = [code for page, code in PYTHON if page == "search.md" and "def ask(" in code]
+    names = {"shoal": shoal}
+    exec(code, names)
+    study = names["study"]
+    assert len(study.trials) == 24
+    assert study.facts["settings"]["batch"] == 8
+    assert study.best.optimizer.lr > 0
 
 
 @pytest.mark.parametrize(("page", "code"), PYTHON, ids=range(len(PYTHON)))
