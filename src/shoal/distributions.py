@@ -260,6 +260,9 @@ def uniform(low: float, high: float) -> Any:
 
     Raises:
         ShoalError: an empty range.
+
+    >>> uniform(0.0, 0.5)
+    uniform(0.0, 0.5)
     """
     return Uniform(_python(low), _python(high))
 
@@ -269,6 +272,10 @@ def log_uniform(low: float, high: float) -> Any:
 
     Raises:
         ShoalError: an empty range, or one that reaches 0.
+
+    >>> import shoal
+    >>> shoal.Recipe(shoal.mlp([100]), shoal.SGD(lr=log_uniform(1e-4, 1.0))).is_space
+    True
     """
     return LogUniform(_python(low), _python(high))
 
@@ -278,6 +285,9 @@ def one_minus_log_uniform(low: float, high: float) -> Any:
 
     Raises:
         ShoalError: an empty range, or one that reaches 1.
+
+    >>> one_minus_log_uniform(0.9, 0.999).value(1.0)
+    0.999
     """
     return OneMinusLogUniform(_python(low), _python(high))
 
@@ -287,6 +297,9 @@ def int_range(low: int, high: int, log: bool = False) -> Any:
 
     Raises:
         ShoalError: an empty range, or a log range that reaches 0.
+
+    >>> int_range(16, 256, log=True)
+    int_range(16, 256, True)
     """
     return IntRange(_python(low), _python(high), log)
 
@@ -296,6 +309,9 @@ def choice(options: Sequence[Any]) -> Any:
 
     Raises:
         ShoalError: no options, or one twice.
+
+    >>> choice([[100], [100, 100]]).value(0.9)
+    (100, 100)
     """
     listed: Any = options.tolist() if hasattr(options, "tolist") else options
     return Choice(listed)
@@ -309,6 +325,11 @@ def repeat(width: Any, times: Any) -> Any:
 
     Raises:
         ShoalError: something else than whole numbers and ranges of them.
+
+    >>> repeat(100, 3)
+    [100, 100, 100]
+    >>> repeat(100, int_range(1, 4))
+    repeat(100, int_range(1, 4))
     """
     for name, value in (("width", width), ("times", times)):
         if any(not isinstance(e, int) or isinstance(e, bool) or e < 1 for e in _ends(value)):

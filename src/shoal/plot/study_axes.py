@@ -98,8 +98,8 @@ def view(scores: Values) -> tuple[float, float]:
 
     >>> view(np.array([0.1, 0.1, 0.9, 0.95, 1.0]))
     (0.75, 1.0)
-    >>> view(np.array([0.74, 0.9, 0.95]))
-    (0.74, 0.95)
+    >>> view(np.array([0.82, 0.9, 0.95]))
+    (0.82, 0.95)
     """
     known = scores[np.isfinite(scores)]
     if not len(known):

@@ -29,6 +29,14 @@ class Past:
         told: each with values by path, as they are in the space; a higher score is better.
         metric: of the scores, such as "valid_accuracy"; None if nobody knows.
         skipped: trials that do not lie in the space, or have no score.
+
+    >>> import pandas as pd
+    >>> import shoal
+    >>> space = shoal.Recipe(shoal.mlp([16]), shoal.SGD(lr=shoal.log_uniform(1e-3, 1.0)))
+    >>> table = pd.DataFrame({"optimizer.lr": [0.01, 0.1], "accuracy": [0.7, 0.9]})
+    >>> past = Past.from_table(table, space, score="accuracy")
+    >>> len(past.told), past.skipped
+    (2, 0)
     """
 
     told: tuple[Told, ...]

@@ -69,6 +69,14 @@ class Study:
         final: the comparison of the finalists on fresh seeds, or None.
         test: what the winner's networks score on the test part, looked at once; or None.
         rungs: every judging, in the order in which they were.
+
+    >>> import shoal
+    >>> space = shoal.Recipe(shoal.mlp([16]), shoal.SGD(lr=shoal.log_uniform(1e-3, 1.0)))
+    >>> study = shoal.search(space, shoal.load("digits"), trials=8, epochs=3, finalists=0)
+    >>> shoal.Recipe.from_toml(study.best.to_toml()) == study.best
+    True
+    >>> study.to_frame().shape, study.spent < study.full
+    ((8, 4), True)
     """
 
     space: Space

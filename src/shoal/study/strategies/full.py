@@ -10,7 +10,11 @@ from shoal.study.strategies.strategy import Bracket, Strategy
 
 @dataclass(frozen=True)
 class Full(Strategy):
-    """No trial is dropped, unless it diverges."""
+    """No trial is dropped, unless it diverges.
+
+    >>> Full().brackets(50)
+    [Bracket(rungs=(50,), keep=1.0)]
+    """
 
     def brackets(self, budget: int) -> Sequence[Bracket]:
         return [Bracket((budget,), 1.0)]

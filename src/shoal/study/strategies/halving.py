@@ -73,6 +73,9 @@ class Hyperband(Strategy):
     Attributes:
         eta: one in so many goes on from each rung.
         grace: epochs (or steps) before the earliest rung; None for a 27th of the budget.
+
+    >>> [bracket.rungs for bracket in Hyperband().brackets(50)]
+    [(2, 6, 18, 50), (6, 18, 50), (18, 50), (50,)]
     """
 
     eta: float = 3.0
