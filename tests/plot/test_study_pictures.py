@@ -309,6 +309,31 @@ class TestFiles:
         study = cases.study_of(count)
         assert len(study.plot(tmp_path)) >= 2
 
+    def test_dimensions_can_be_chosen(self, cases, tmp_path):
+        study = cases.study_of(60)
+
+        def labels(kind, *paths):
+            figure = study.plot(kind=kind, dimensions=paths)
+            return [(a.get_xlabel(), a.get_ylabel()) for a in figure.axes if a.get_xlabel()]
+
+        assert labels("phase", "network.dropout", "weight_decay") == [
+            ("network.dropout", "weight_decay")
+        ]
+        assert {y for _, y in labels("phase", "batch_size")} == {"batch_size"}
+        assert all(x.endswith(".lr") for x, _ in labels("phase", "batch_size"))
+        assert [x for x, _ in labels("isolation", "batch_size")] == ["batch_size"]
+        study.plot(tmp_path / "p.png", "parallel", ["batch_size", "weight_decay"])
+        for wrong, words in (
+            ({"kind": "progress", "dimensions": ["batch_size"]}, "has no choice of dimensions"),
+            ({"kind": "phase", "dimensions": ["a", "b", "c"]}, "a phase map has two"),
+            ({"kind": "phase", "dimensions": ["batchsize"]}, "unknown dimension 'batchsize'"),
+            ({"dimensions": "batch_size"}, "must be a list of paths"),
+            ({"dimensions": []}, "must be a list of paths"),
+            ({"path": tmp_path / "f", "dimensions": ["batch_size"]}, "is a folder, which gets all"),
+        ):
+            with pytest.raises(ShoalError, match=words):
+                study.plot(**wrong)
+
     def test_errors(self, cases, tmp_path):
         study = cases.study_of(10)
         with pytest.raises(ShoalError, match="unknown kind 'isolaton': did you mean 'isolation'"):

@@ -29,7 +29,12 @@ KINDS: dict[str, Callable[..., Figure]] = {
 """By the names that `Study.plot(kind=...)` takes."""
 
 
-def plot_study(study: Study, path: str | Path | None = None, kind: str | None = None) -> Any:
+def plot_study(
+    study: Study,
+    path: str | Path | None = None,
+    kind: str | None = None,
+    dimensions: Sequence[str] | None = None,
+) -> Any:
     """One picture of a study, or all of them into a folder; see `Study.plot`.
 
     Raises:
@@ -39,7 +44,11 @@ def plot_study(study: Study, path: str | Path | None = None, kind: str | None = 
         check_choice("kind", kind, list(KINDS))
     folder = None if path is None or Path(path).suffix else Path(path)
     if folder is None:
-        return KINDS[kind or "isolation"](study, path)
+        kind = kind or "isolation"
+        return KINDS[kind](study, path, **_given(kind, dimensions))
+    if dimensions is not None:
+        raise ShoalError(f"{folder} is a folder, which gets all pictures; for some dimensions "
+                         "give a file, such as picture.png")  # fmt: skip
     if kind is not None:
         raise ShoalError(f"{folder} is a folder, which gets all pictures; for kind={kind!r} alone "
                          "give a file, such as picture.png")  # fmt: skip
@@ -53,6 +62,22 @@ def plot_study(study: Study, path: str | Path | None = None, kind: str | None = 
         KINDS[name](study, file)
         drawn.append(file)
     return drawn
+
+
+def _given(kind: str, dimensions: Sequence[str] | None) -> dict[str, Any]:
+    """What a picture is told of the dimensions that were asked for."""
+    if dimensions is None:
+        return {}
+    if isinstance(dimensions, str) or not dimensions:
+        raise ShoalError(f"dimensions={dimensions!r} must be a list of paths")
+    if kind in ("isolation", "parallel"):
+        return {"dimensions": dimensions}
+    if kind != "phase":
+        raise ShoalError(f"kind={kind!r} has no choice of dimensions; isolation, phase and "
+                         "parallel have")  # fmt: skip
+    if len(dimensions) > 2:
+        raise ShoalError(f"dimensions={list(dimensions)!r}: a phase map has two")
+    return dict(zip(("y",) if len(dimensions) == 1 else ("x", "y"), dimensions, strict=True))
 
 
 def drawable(study: Study) -> list[str]:

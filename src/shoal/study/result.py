@@ -301,23 +301,31 @@ class Study:
 
         write(self, storage, name)
 
-    def plot(self, path: str | Path | None = None, kind: str | None = None) -> Any:
+    def plot(
+        self,
+        path: str | Path | None = None,
+        kind: str | None = None,
+        dimensions: Sequence[str] | None = None,
+    ) -> Any:
         """Draw the study: one picture, or all of them into a folder.
 
         Args:
             path: of a file, .png, .svg or .pdf; or of a folder, which gets a picture of each kind.
             kind: "progress", "isolation", "phase", "parallel" or "importance"; None for
                 "isolation", or for a folder all of them that there are.
+            dimensions: to draw, by path, instead of those that matter most; of "phase" the
+                horizontal and the vertical one, or one against the learning rates.
 
         Returns:
             A matplotlib Figure; of a folder the paths of the pictures.
 
         Raises:
-            ShoalError: no such kind, nothing to draw, or a file that cannot be written.
+            ShoalError: no such kind or dimension, nothing to draw, or a file that cannot be
+                written.
         """
         from shoal.plot.study import plot_study
 
-        return plot_study(self, path, kind)
+        return plot_study(self, path, kind, dimensions)
 
     def report(self, path: str | Path) -> Path:
         """Write the report: one HTML file that opens offline.
