@@ -21,7 +21,7 @@ from shoal.engine.compiled.plan import PAD
 from shoal.engine.compiled.product import SCRATCH
 from shoal.engine.compiled.rooms import address
 
-SHAPES = ((32, 32, 32), (100, 100, 100), (100, 100, 784), (128, 256, 784), (256, 2048, 2048))
+SHAPES = ((100, 100, 100), (100, 100, 784), (128, 256, 784), (256, 2048, 2048))
 """Rows and columns of C, and the length of its sums."""
 WORK = 2 * 10**9
 """Operations of a turn, some ten milliseconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -738,3 +739,21 @@ def test_real_tables(tmp_path, capfd, name, target, task):
     assert (status, "Traceback" in err) == (0, False)
     finals = [arm["final"]["mean"] for arm in json.loads(out)["arms"]]
     assert np.isfinite(finals).all()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compare", "--steps", "4", "--seeds", "2"),
+        ("search", "--epochs", "2", "--trials", "3", "--finalists", "0"),
+        ("lr-range", "--steps", "10"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_defaults_fit_a_small_table(command, run):
+    Path("t.csv").write_text(csv(rows=20))
+    verb, *options = command
+    status, _, err = run(verb, "--data", "t.csv", "--target", "kind", "--out", "f", *options)
+    assert status == 0, err
+    chosen = Path("f", "result.json" if verb != "lr-range" else "best.toml").read_text()
+    assert re.search(r'batch_size"?[ :=]+3\b', chosen)  # a quarter of 12 rows

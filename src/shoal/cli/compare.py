@@ -22,6 +22,7 @@ from shoal.cli.options import (
     TestFile,
     anywhere,
     default_data,
+    fitted,
     load_data,
     note,
     refuse_more,
@@ -108,7 +109,7 @@ def compare(
         asked = {
             "data": [anywhere(name), target, task, test_file and anywhere(test_file), drop or []],
             "recipes": _recipes_text(recipes),
-            "where": recipes or "the default recipes",
+            "where": recipes or _DEFAULT,
             "tune": tune or [],
             "settings": {
                 "steps": DEFAULT_STEPS if steps is None and epochs is None else steps,
@@ -134,6 +135,9 @@ def compare(
     )
 
 
+_DEFAULT = "the default recipes"
+
+
 def _compare(
     folder: Path, asked: dict[str, Any], *, resume: bool, unique: bool, as_json: bool, **how: Any
 ) -> int:
@@ -144,7 +148,9 @@ def _compare(
         refuse_taken(folder, resume=resume)
     file = parse_recipes(asked["recipes"], asked["where"])
     tune = {**(file.tune or {}), **dict(_tune_option(text) for text in asked["tune"])}
-    dataset = load_data(*asked["data"])
+    dataset, recipes = load_data(*asked["data"]), file.recipes
+    if asked["where"] == _DEFAULT and asked["settings"]["batch_size"] is None:
+        recipes = {name: fitted(recipe, dataset) for name, recipe in recipes.items()}
     new = unique or not folder.exists()
     if unique:
         folder = claim(folder)
@@ -152,7 +158,7 @@ def _compare(
         write_asked(folder, asked)
     try:
         comparison = shoal.compare(
-            file.recipes,
+            recipes,
             dataset,
             **asked["settings"],
             tune=tune,

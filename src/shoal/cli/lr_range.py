@@ -17,6 +17,7 @@ from shoal.cli.options import (
     Task,
     TestFile,
     default_data,
+    fitted,
     load_data,
     note,
     to_json,
@@ -62,9 +63,11 @@ def lr_range(
     """
     from shoal.engine.checkpoint import write_whole
 
-    asked = _recipe(recipe)
+    asked = None if recipe is None else _recipe(recipe)
     name = default_data() if data is None else data
     dataset = load_data(name, target, task, test_file, drop or ())
+    if asked is None:
+        asked = fitted(shoal.Recipe(shoal.mlp([100] * 4), shoal.SGD()), dataset)
     if out is not None and Path(out, RESULT).exists():
         raise ShoalError(f"--out={out} holds the results of another ladder; give another folder")
     found = shoal.lr_range(
@@ -91,10 +94,8 @@ def lr_range(
         print(found)
 
 
-def _recipe(path: str | None) -> shoal.Recipe:
-    """The recipe of a file, or the default one."""
+def _recipe(path: str) -> shoal.Recipe:
+    """The recipe of a file."""
     from shoal.comparison.recipes_file import read_text
 
-    if path is None:
-        return shoal.Recipe(shoal.mlp([100] * 4), shoal.SGD())
     return shoal.Recipe.from_toml(read_text(path), path)

@@ -22,6 +22,7 @@ from shoal.cli.options import (
     TestFile,
     anywhere,
     default_data,
+    fitted,
     load_data,
     note,
     refuse_more,
@@ -99,7 +100,7 @@ def search(
         asked = {
             "data": [anywhere(name), target, task, test_file and anywhere(test_file), drop or []],
             "space": _space_text(space),
-            "where": space or "the default space",
+            "where": space or _DEFAULT,
             "settings": {
                 "trials": trials,
                 "steps": DEFAULT_STEPS if steps is None and epochs is None else steps,
@@ -125,6 +126,9 @@ def search(
     )
 
 
+_DEFAULT = "the default space"
+
+
 def _search(
     folder: Path, asked: dict[str, Any], *, resume: bool, unique: bool, as_json: bool, **how: Any
 ) -> int:
@@ -135,6 +139,8 @@ def _search(
         refuse_taken(folder, resume=resume)
     space = parse_space(asked["space"], asked["where"])
     dataset = load_data(*asked["data"])
+    if asked["where"] == _DEFAULT:
+        space = fitted(space, dataset)
     new = unique or not folder.exists()
     if unique:
         folder = claim(folder)
