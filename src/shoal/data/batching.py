@@ -116,11 +116,10 @@ def rows_of_steps(
         return np.concatenate(drawn)
     _check(n, batch_size)
     steps = -(-n // batch_size)
-    (epoch, place), end = divmod(first, steps), -(-last // steps)
-    epochs = [epoch_rows(seed, n, each) for each in range(epoch, end)]
+    (epoch, place), (whole, more) = divmod(first, steps), divmod(last, steps)
+    epochs = [epoch_rows(seed, n, each) for each in range(epoch, whole + (more > 0))]
     rows = epochs[0] if len(epochs) == 1 else np.concatenate(epochs)
-    begin = place * batch_size
-    return rows[begin : begin + int(starts_of_steps(n, batch_size, first, last)[-1])]
+    return rows[place * batch_size : (whole - epoch) * n + more * batch_size]
 
 
 def epoch_rows(seed: int, n: int, epoch: int) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from shoal.engine.recipe import Recipe
 from shoal.engine.task import DataSource, Numbers, Result, Rows, Task
 from shoal.errors import ShoalError
 from shoal.nn.init import Init
+from shoal.optim.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,11 @@ class Cohort:
             )
         return places
 
+    def _lying(self, which: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+        """The places of some members, as a slice if they are neighbours: that is copied faster."""
+        at = self.places(which)
+        return slice(at[0], at[-1] + 1) if len(at) == at[-1] - at[0] + 1 else at
+
     @property
     def live(self) -> NDArray[np.int64]:
         """Rows that are still training: neither diverged nor stopped nor dropped."""
@@ -220,6 +227,7 @@ class Cohort:
         """Let a member go by the recipe of a copy that was made."""
         t = self.row(copy.target)
         self.members[t] = replace(self.members[t], recipe=copy.recipe)
+        self.__dict__.pop("_before_schedules", None)
         self.copies.append(copy)
 
     def row(self, member: int) -> int:
@@ -235,13 +243,9 @@ class Cohort:
         replacement: bool,
     ) -> Task:
         """The task of taking some members from here to step `last`."""
-        at = self.places(which)
-        contiguous = len(at) == at[-1] - at[0] + 1
-        # a slice is a view; a list of rows would be copied
-        rows = self.rows[at[0] : at[-1] + 1] if contiguous else self.rows[at]
         return Task(
             program=self.program,
-            rows=rows,
+            rows=self.rows[self._lying(which)],
             numbers=self._numbers(which, last),
             data=data,
             first=self.step,
@@ -257,7 +261,7 @@ class Cohort:
     def absorb(self, which: NDArray[np.int64], last: int, result: Result) -> None:
         """Take over what a worker gives back."""
         record = self.record
-        self.rows[self.places(which)] = result.rows
+        self.rows[self._lying(which)] = result.rows
         record.loss[which, self.step : last] = result.loss
         record.gradient_norm[which, self.step : last] = result.gradient_norm
         record.diverged[which] = result.diverged
@@ -286,29 +290,33 @@ class Cohort:
         first, end = np.searchsorted(self.record.read_at, [self.step, last])
         return slice(int(first), int(end))
 
-    def _numbers(self, which: NDArray[np.int64], last: int) -> Numbers:
-        recipes = [self.members[i].recipe for i in which]
-        steps = np.arange(self.step, last)
-        lr = np.empty((len(steps), len(which)))
-        for column, recipe in enumerate(recipes):
-            schedule = recipe.schedule
-            factor = schedule.factor(steps, self.total) if schedule is not None else 1.0
-            lr[:, column] = recipe.optimizer.numbers["lr"] * factor
-        rule = {
-            name: np.array([recipe.optimizer.numbers[name] for recipe in recipes])
-            for name in recipes[0].optimizer.numbers
-            if name != "lr"
-        }
-        layers = {
-            (i, name): np.array([getattr(r.network.layers[i], name) for r in recipes])
-            for i, layer in enumerate(self.program.network.layers)
-            for name in layer.numbers
-        }
+    @cached_property
+    def _before_schedules(self) -> Numbers:
+        """The hyperparameters of all members; learning rates are those before their schedules."""
+        recipes = [member.recipe for member in self.members]
+        rule = [recipe.optimizer.numbers for recipe in recipes]
+        each = {name: np.array([numbers[name] for numbers in rule]) for name in rule[0]}
         return Numbers(
-            seeds=np.array([self.members[i].seed for i in which], np.int64),
-            lr=lr,
-            rule=rule,
+            seeds=np.array([member.seed for member in self.members], np.int64),
+            lr=each.pop("lr")[np.newaxis].astype(np.float64),
+            rule=each,
             weight_decay=np.array([recipe.weight_decay for recipe in recipes]),
             clip_norm=np.array([recipe.clip_norm or np.inf for recipe in recipes]),
-            layers=layers,
+            layers={
+                (i, name): np.array([getattr(r.network.layers[i], name) for r in recipes])
+                for i, layer in enumerate(self.program.network.layers)
+                for name in layer.numbers
+            },
         )
+
+    def _numbers(self, which: NDArray[np.int64], last: int) -> Numbers:
+        numbers, steps = self._before_schedules[which], np.arange(self.step, last)
+        lr = np.repeat(numbers.lr, len(steps), axis=0)
+        scheduled: dict[Schedule, list[int]] = {}
+        for column, i in enumerate(which):
+            schedule = self.members[i].recipe.schedule
+            if schedule is not None:
+                scheduled.setdefault(schedule, []).append(column)
+        for schedule, columns in scheduled.items():
+            lr[:, columns] *= schedule.factor(steps, self.total)[:, np.newaxis]
+        return replace(numbers, lr=lr)

@@ -437,14 +437,12 @@ class Trainer:
                 self._tell("on_start")
                 stride = max(self._stride, self._first_stride())
                 while not (self._reached(ends) or self._stopping):
-                    started = time.monotonic()
-                    targets = zip(self._targets(stride), ends, strict=True)
-                    self._round(workers, [min(target, end) for target, end in targets])
+                    started, before = time.monotonic(), self._done
+                    self._round(workers, self._targets(stride, ends))
                     self._tell("on_round")
                     self._checkpoint(every=self._checkpoint_seconds)
-                    if self._reached(ends):  # a round that was cut short says nothing
-                        break
                     seconds = max(time.monotonic() - started, 1e-4)
+                    stride = (self._done - before) * self.total_steps
                     stride *= min(max(ROUND_SECONDS / seconds, 0.5), 4.0)
                     self._stride = stride = min(max(stride, 1.0), float(self.total_steps))
                 self.interrupted = seen.is_set()
@@ -461,6 +459,11 @@ class Trainer:
             return cohort.total
         in_epochs = self._settings["epochs"] is not None
         return min(cohort.total, until * (cohort.steps_per_epoch if in_epochs else 1))
+
+    @property
+    def _done(self) -> float:
+        """Which part of its steps every cohort has done."""
+        return min(cohort.step / cohort.total for cohort in self._cohorts)
 
     def _reached(self, ends: Sequence[int]) -> bool:
         return all(cohort.step >= end for cohort, end in zip(self._cohorts, ends, strict=True))
@@ -545,17 +548,25 @@ class Trainer:
         )
         return min(max(1.0, 1 / max(work, 1e-9)), float(most))
 
-    def _targets(self, stride: float) -> list[int]:
-        """How far each cohort goes in the next round; all reach their end together."""
+    def _targets(self, stride: float, ends: Sequence[int]) -> list[int]:
+        """How far each cohort goes in the next round; all reach their end together.
+
+        The rest is cut evenly, so that no round is left with a few steps; and at the ends of epochs
+        where they are near, because an epoch that two rounds share has its rows listed twice.
+        """
         if not any(len(c.live) for c in self._cohorts):  # nobody to wait for
-            return [c.total for c in self._cohorts]
+            return list(ends)
         if any(overrides(c, "on_step") for c in self.callbacks):
-            return [c.step + 1 for c in self._cohorts]
-        most = self.total_steps
-        ends = [c.step + max(1, round(stride * c.total / most)) for c in self._cohorts]
+            return [min(c.step + 1, end) for c, end in zip(self._cohorts, ends, strict=True)]
+        rest = max(end / c.total for c, end in zip(self._cohorts, ends, strict=True)) - self._done
+        now = self._done + rest / max(1, round(rest * self.total_steps / stride))
+        targets = [
+            min(end, _near_epoch_end(c, max(c.step + 1, round(now * c.total))))
+            for c, end in zip(self._cohorts, ends, strict=True)
+        ]
         if any(overrides(c, "on_epoch") for c in self.callbacks):
-            ends = [min(end, _epoch_end(c)) for end, c in zip(ends, self._cohorts, strict=True)]
-        return ends
+            return [min(t, _epoch_end(c)) for t, c in zip(targets, self._cohorts, strict=True)]
+        return targets
 
     def _round(self, workers: Workers, targets: Sequence[int]) -> None:
         """Take all cohorts to their targets."""
@@ -702,6 +713,13 @@ def _arrays(cohort: Cohort) -> dict[str, Any]:
 
 def _epoch_end(cohort: Cohort) -> int:
     return (cohort.step // cohort.steps_per_epoch + 1) * cohort.steps_per_epoch
+
+
+def _near_epoch_end(cohort: Cohort, target: int) -> int:
+    """The end of an epoch that is nearest to a target, if it is neither half nor twice as far."""
+    nearest = round(target / cohort.steps_per_epoch) * cohort.steps_per_epoch
+    far, wanted = nearest - cohort.step, target - cohort.step
+    return nearest if wanted <= 2 * far <= 4 * wanted else target
 
 
 _whole = ContextVar("whole", default=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,22 @@ class Rooms:
                 (t.SCRATCH, self._scratch), (t.SUMS, self._sums), (t.ROOM, self._room)
             ):  # fmt: skip
                 tools[place] = address(rooms[thread])
+
+
+_HERE = threading.local()
+
+
+def rooms_here(plan: Plan, library: Library, threads: int) -> Rooms:
+    """The rooms of the thread that asks: those that it had before, if they were for the same.
+
+    A thread trains chunk after chunk, and new memory costs a page fault for every 4 KiB.
+    """
+    asked = plan, library, threads
+    known = getattr(_HERE, "rooms", None)
+    if known is None or any(mine is not theirs for mine, theirs in zip(known[0], asked, strict=True)):
+        _HERE.rooms = known = asked, Rooms(*asked)
+    rooms: Rooms = known[1]
+    return rooms
 
 
 def request(plan: Plan, job: NDArray[np.int64], tools: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inputs import at_once, inputs_of
 from shoal.engine.compiled.library import Library, library
 from shoal.engine.compiled.plan import Plan, plan_of
-from shoal.engine.compiled.rooms import Rooms, address, request
+from shoal.engine.compiled.rooms import address, request, rooms_here
 from shoal.engine.compiled.rules import NUMBERS
 from shoal.engine.task import Rows, Steps, Task
 
@@ -46,7 +46,7 @@ class Compiled:
             except RuntimeError as error:  # a system may have no more threads to give
                 _log.info("one thread trains a network that others could share: %s", error)
                 self.threads = 1
-        self.rooms = Rooms(self.plan, self.library, self.threads)
+        self.rooms = rooms_here(self.plan, self.library, self.threads)
         self.labels = np.zeros(self.plan.rows, np.int64)
         numbers = task.numbers
         count = len(numbers.seeds)
