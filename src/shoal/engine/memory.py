@@ -19,8 +19,9 @@ from shoal.engine.cohort import Cohort
 from shoal.engine.evaluate import piece_of
 from shoal.engine.executor import chunk_size
 
-CHUNK_BYTES = 2**25
-"""State of a chunk at most, where one member does not have more."""
+CHUNK_BYTES = 2**23
+"""State of a chunk at most, where one member does not have more. Copies of this size stay in the
+cache that all cores share, and in memory that the C library keeps for the next chunk."""
 SHARES = 4
 """Of a worker in a round: small enough that no worker waits long for another."""
 WORTH = 2**24
@@ -101,8 +102,22 @@ def chunk_of(cohort: Cohort, workers: int) -> int:
     if cohort.engine == "compiled":  # one after another, so only the workers' shares matter
         live, epoch = len(cohort.live), cohort.work * cohort.steps_per_epoch
         share = max(-(-live // (SHARES * workers)), min(-(-live // workers), -(-WORTH // epoch)))
-        return max(1, min(share, CHUNK_BYTES // max(1, _row_bytes(cohort))))
+        return max(1, min(share, CHUNK_BYTES // max(1, row_bytes(cohort))))
     return chunk_size(4 * (cohort.layout.size + _activations(cohort)))
+
+
+def largest_chunk(cohort: Cohort, workers: int) -> int:
+    """Members that a worker may have at a time, where nobody says; see `sizes`."""
+    share = max(1, -(-len(cohort.live) // workers))
+    if cohort.engine == "compiled":
+        return max(1, min(share, CHUNK_BYTES // max(1, row_bytes(cohort))))
+    return min(share, 2 * chunk_of(cohort, workers))
+
+
+def row_bytes(cohort: Cohort) -> int:
+    """Bytes of one member's state."""
+    rows, layout = cohort.rows, cohort.layout
+    return 4 * (layout.size * (1 + len(rows.slots)) + layout.running_size)
 
 
 def in_words(size: int) -> str:
@@ -119,7 +134,7 @@ def in_words(size: int) -> str:
 
 def _of_chunk(cohort: Cohort, workers: int, chunk: int | None) -> int:
     """Bytes of a chunk in flight."""
-    size = min(chunk or chunk_of(cohort, workers), max(1, len(cohort.live)))
+    size = min(chunk or largest_chunk(cohort, workers), max(1, len(cohort.live)))
     copies = 2 if len(cohort.record.read_at) else 1  # instruments look at one more
     if cohort.engine == "compiled":
         from shoal.engine.compiled import tables
@@ -130,13 +145,7 @@ def _of_chunk(cohort: Cohort, workers: int, chunk: int | None) -> int:
         # gradient and update, and what each layer puts out, keeps for its gradient, and passes down
         rows = max(cohort.program.batch_size, piece_of(cohort.program)) / cohort.program.batch_size
         work = size * 4 * int(3 * cohort.layout.size + 3 * rows * _activations(cohort))
-    return copies * size * _row_bytes(cohort) + work
-
-
-def _row_bytes(cohort: Cohort) -> int:
-    """Bytes of one member's state."""
-    rows, layout = cohort.rows, cohort.layout
-    return 4 * (layout.size * (1 + len(rows.slots)) + layout.running_size)
+    return copies * size * row_bytes(cohort) + work
 
 
 def _activations(cohort: Cohort) -> int:

@@ -28,13 +28,14 @@ from shoal.engine.callbacks import Callback, overrides
 from shoal.engine.cohort import Cohort, Copy
 from shoal.engine.engines import ENGINES, engine_for
 from shoal.engine.evaluate import METRICS
-from shoal.engine.executor import Workers, available_threads, cut
+from shoal.engine.executor import Workers, available_threads
 from shoal.engine.history import History
 from shoal.engine.instruments import check_instruments
 from shoal.engine.member import Member, Program, check_batches, make_members, program_of
-from shoal.engine.memory import Memory, chunk_of, memory_of
+from shoal.engine.memory import Memory, memory_of
 from shoal.engine.recipe import Recipe
 from shoal.engine.shoal import Shoal
+from shoal.engine.sizes import WORTH, Sizes, Tried
 from shoal.engine.task import Result, Rows
 from shoal.errors import ShoalError, check_choice, check_number
 from shoal.rng import generator
@@ -57,11 +58,16 @@ _log = logging.getLogger("shoal")
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A chunk of a round: members that go from where their cohort stands to a step."""
+    """A chunk of a round: members that go from where their cohort stands to a step.
+
+    Attributes:
+        tried: what it shows of its size, if that is being tried.
+    """
 
     cohort: Cohort
     which: NDArray[np.int64]
     end: int
+    tried: Tried | None
 
     @property
     def work(self) -> int:
@@ -177,6 +183,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self._replacement = sampling == "replacement"
         self._threads, self._executor, self._chunk = threads, executor, chunk
+        self._sizes = Sizes(chunk)
         self._stopping = False
         self._stride = 1.0  # of the last round: whoever goes on need not find it anew
         self.interrupted = False
@@ -435,10 +442,13 @@ class Trainer:
         try:
             with interrupts(self.stop) as seen, self._workers() as workers:
                 self._tell("on_start")
-                stride = max(self._stride, self._first_stride())
+                stride, seconds = max(self._stride, self._first_stride()), 0.0
                 while not (self._reached(ends) or self._stopping):
                     started, before = time.monotonic(), self._done
-                    self._round(workers, self._targets(stride, ends))
+                    # the first rounds are short, and a step shows little of what chunks cost
+                    worth = self._sizes.begun or self._rounds(stride, ends) >= WORTH
+                    trying = worth and seconds > ROUND_SECONDS / 2
+                    self._round(workers, self._targets(stride, ends), trying)
                     self._tell("on_round")
                     self._checkpoint(every=self._checkpoint_seconds)
                     seconds = max(time.monotonic() - started, 1e-4)
@@ -464,6 +474,14 @@ class Trainer:
     def _done(self) -> float:
         """Which part of its steps every cohort has done."""
         return min(cohort.step / cohort.total for cohort in self._cohorts)
+
+    def _rest(self, ends: Sequence[int]) -> float:
+        """Which part of all steps is left."""
+        return max(e / c.total for e, c in zip(ends, self._cohorts, strict=True)) - self._done
+
+    def _rounds(self, stride: float, ends: Sequence[int]) -> int:
+        """How many rounds are left, if each goes so far."""
+        return max(1, round(self._rest(ends) * self.total_steps / stride))
 
     def _reached(self, ends: Sequence[int]) -> bool:
         return all(cohort.step >= end for cohort, end in zip(self._cohorts, ends, strict=True))
@@ -558,28 +576,29 @@ class Trainer:
             return list(ends)
         if any(overrides(c, "on_step") for c in self.callbacks):
             return [min(c.step + 1, end) for c, end in zip(self._cohorts, ends, strict=True)]
-        rest = max(end / c.total for c, end in zip(self._cohorts, ends, strict=True)) - self._done
-        now = self._done + rest / max(1, round(rest * self.total_steps / stride))
+        now = self._done + self._rest(ends) / self._rounds(stride, ends)
         targets = [
-            min(end, _near_epoch_end(c, max(c.step + 1, round(now * c.total))))
+            _near_epoch_end(c, max(c.step + 1, round(now * c.total)), end)
             for c, end in zip(self._cohorts, ends, strict=True)
         ]
         if any(overrides(c, "on_epoch") for c in self.callbacks):
             return [min(t, _epoch_end(c)) for t, c in zip(targets, self._cohorts, strict=True)]
         return targets
 
-    def _round(self, workers: Workers, targets: Sequence[int]) -> None:
-        """Take all cohorts to their targets."""
+    def _round(self, workers: Workers, targets: Sequence[int], trying: bool = False) -> None:
+        """Take all cohorts to their targets; sizes of chunks may be tried on the way."""
         if self._left:
             self._finish(workers)
         epochs = self.epochs_done
         ends = [min(t, c.total) for t, c in zip(targets, self._cohorts, strict=True)]
         for cohort, end in zip(self._cohorts, ends, strict=True):
-            size = self._chunk or chunk_of(cohort, workers.count)
-            chunks = cut(cohort.live, size, workers.count) if end > cohort.step else []
-            self._left += [_Job(cohort, which, end) for which in chunks]
+            if end > cohort.step:
+                here = trying and self._executor is None  # elsewhere other things cost time too
+                chunks = self._sizes.cut(cohort, workers.count, here)
+                self._left += [_Job(cohort, which, end, tried) for which, tried in chunks]
         self._ends = ends
         self._finish(workers)
+        self._sizes.round_is_over()
         self._tell("on_step")
         if self.epochs_done > epochs:
             self._tell("on_epoch")
@@ -598,6 +617,9 @@ class Trainer:
                 raise
             finally:
                 self._left = [left for left in self._left if left is not job]
+            broke_off = (result.diverged >= 0) | (result.stopped >= 0)
+            if job.tried is not None and not broke_off.any():
+                self._sizes.took(job.tried, len(job.which), result.seconds / result.loss.shape[1])
 
         settings = workers.source, self._parts, self._replacement
         tasks = (job.cohort.task(job.which, job.end, *settings) for job in jobs)
@@ -715,11 +737,11 @@ def _epoch_end(cohort: Cohort) -> int:
     return (cohort.step // cohort.steps_per_epoch + 1) * cohort.steps_per_epoch
 
 
-def _near_epoch_end(cohort: Cohort, target: int) -> int:
-    """The end of an epoch that is nearest to a target, if it is neither half nor twice as far."""
+def _near_epoch_end(cohort: Cohort, target: int, end: int) -> int:
+    """A target, or the end of an epoch nearest to it, if that is neither half nor twice as far."""
     nearest = round(target / cohort.steps_per_epoch) * cohort.steps_per_epoch
     far, wanted = nearest - cohort.step, target - cohort.step
-    return nearest if wanted <= 2 * far <= 4 * wanted else target
+    return min(nearest if target < end and wanted <= 2 * far <= 4 * wanted else target, end)
 
 
 _whole = ContextVar("whole", default=False)

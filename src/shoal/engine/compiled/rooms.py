@@ -48,7 +48,9 @@ def rooms_here(plan: Plan, library: Library, threads: int) -> Rooms:
     """
     asked = plan, library, threads
     known = getattr(_HERE, "rooms", None)
-    if known is None or any(mine is not theirs for mine, theirs in zip(known[0], asked, strict=True)):
+    if known is None or any(
+        mine is not theirs for mine, theirs in zip(known[0], asked, strict=True)
+    ):
         _HERE.rooms = known = asked, Rooms(*asked)
     rooms: Rooms = known[1]
     return rooms
