@@ -250,7 +250,8 @@ class Cohort:
             data=data,
             first=self.step,
             last=last,
-            evaluate_at=tuple(int(s) for s in self._evaluations(last)),
+            # where no part is evaluated, no step need be the last of a span
+            evaluate_at=tuple(int(s) for s in self._evaluations(last)) if parts else (),
             read_at=tuple(int(s) for s in self.record.read_at[self._readings(last)]),
             parts=parts,
             replacement=replacement,
