@@ -18,7 +18,7 @@ import numpy as np
 import shoal
 from shoal import Affine, AvgPool2D, BatchNorm, Conv2D, Dropout, Flatten, MaxPool2D, ReLU, Tanh
 from shoal.engine import task
-from shoal.engine.compiled import answers, inputs, rooms, stepper
+from shoal.engine.compiled import answers, inputs, listing, rooms, stepper
 
 PAGE = mmap.PAGESIZE
 KEPT: list[mmap.mmap] = []
@@ -53,7 +53,7 @@ class Guarded:
 
 def guard_everything():
     """From now on the engine's arrays are guarded, and freed when a run is through."""
-    for module in (stepper, inputs, rooms, answers):
+    for module in (stepper, inputs, listing, rooms, answers):
         module.np = Guarded()
     copy = task.Rows.copy
 

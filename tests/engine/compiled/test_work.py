@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from shoal import Adam, Recipe, Trainer, convnet, mlp
-from shoal.data.batching import rows_of_steps
 from shoal.engine.chunk import train
 from shoal.engine.compiled import stepper
-from shoal.engine.compiled.library import KERNELS, library
+from shoal.engine.compiled.library import CALLED, KERNELS, library
+from shoal.engine.compiled.listing import rows_of_seeds
 from shoal.engine.compiled.plan import plan_of
 from shoal.engine.compiled.tables import WORK
 from shoal.engine.executor import SameProcess
@@ -70,11 +70,11 @@ def test_no_member_calls_python_but_for_its_rows(data_of):
 def test_rows_are_listed_once_for_all_members_of_a_seed(data, monkeypatch):
     asked = []
 
-    def note(seed, *steps):
-        asked.append(seed)
-        return rows_of_steps(seed, *steps)
+    def note(library, seeds, *steps):
+        asked.extend(seeds)
+        return rows_of_seeds(library, seeds, *steps)
 
-    monkeypatch.setattr(stepper, "rows_of_steps", note)
+    monkeypatch.setattr(stepper, "rows_of_seeds", note)
     recipes = {str(lr): Recipe(mlp([4]), Adam(lr=lr), batch_size=8) for lr in (0.01, 0.02, 0.03)}
     Trainer(
         recipes, data, steps=60, seeds=2, engine="compiled", chunk=6, threads=1,
@@ -133,7 +133,7 @@ def test_the_functions_are_made_once_and_kept_and_give_the_bits_of_who_made_them
         print(library().compiled, *digests)
     """
     found = []
-    for expected in (len(KERNELS) + 2, 0):
+    for expected in (len(KERNELS) + len(CALLED) + 1, 0):
         out, error = python(program, tmp_path).communicate(timeout=300)
         assert not error
         compiled, *digests = out.split()

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from shoal.engine.compiled import tables
 from shoal.engine.compiled.activate import activate, descend
-from shoal.engine.compiled.draws import drop
+from shoal.engine.compiled.draws import drop, list_rows
 from shoal.engine.compiled.images import convolve, pool, unconvolve, unpool
 from shoal.engine.compiled.losses import cross_entropy, pointwise
 from shoal.engine.compiled.normalise import moments, normalise, shares, unnormalise
@@ -66,8 +66,10 @@ KERNELS: dict[int, tuple[Any, Any]] = {
     tables.FORWARD: (forward, T.void(*[_I] * 14)),
 }
 """The functions that are called by address, and what they take."""
+CALLED = ((list_rows, T.void(*[_I] * 8)), (answer, T.void(_I)))
+"""Those that Python calls with addresses and numbers."""
 SPAN = T.void(T.int64[:, ::1], T.float32[:, ::1], T.int64[::1], T.int64[::1], _F, T.int64[::1])
-"""What the functions take that Python calls; see `span`."""
+"""What the one takes that Python calls with arrays; see `span`."""
 
 
 _log = logging.getLogger("shoal")
@@ -88,6 +90,7 @@ class Library:
     Attributes:
         train: `span.train_span`.
         answer: `span.answer`, to be called with an address.
+        list_rows: `draws.list_rows`.
         kernels: those that are called by address, by their place in a thread's tools.
         seconds: that it took to make or to load.
         compiled: how many functions were not on disk.
@@ -95,6 +98,7 @@ class Library:
 
     train: Callable[..., None]
     answer: Callable[[int], None]
+    list_rows: Callable[..., None]
     kernels: dict[int, CFunc]
     seconds: float
     compiled: int
@@ -153,11 +157,11 @@ def at_hand() -> bool:
 
 
 def _functions() -> list[Any]:
-    """All that is compiled: the kernels, `answer`, `train_span`."""
+    """All that is compiled: the kernels, `list_rows`, `answer`, `train_span`."""
     options = {"nopython": True, "nogil": True, "error_model": "numpy"}
     functions: list[Any] = [
         CFunc(function.py_func, (signature.args, signature.return_type), {}, options)
-        for function, signature in (*KERNELS.values(), (answer, T.void(_I)))
+        for function, signature in (*KERNELS.values(), *CALLED)
     ]
     return [*functions, train_span]
 
@@ -165,7 +169,7 @@ def _functions() -> list[Any]:
 def _make() -> Library:
     started = time.perf_counter()
     functions = _functions()
-    *kernels, answering, training = functions
+    *kernels, listing, answering, training = functions
     hits = 0
     for function in functions:
         _keep(function)
@@ -179,6 +183,7 @@ def _make() -> Library:
     return Library(
         training,
         ctypes.CFUNCTYPE(None, ctypes.c_int64)(answering.address),
+        ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 8)(listing.address),
         dict(zip(KERNELS, kernels, strict=True)),
         seconds,
         compiled,

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.data.batching import rows_of_steps, starts_of_steps
+from shoal.data.batching import starts_of_steps
 from shoal.engine.compiled import tables as t
 from shoal.engine.compiled.inputs import at_once, inputs_of
 from shoal.engine.compiled.library import Library, library
+from shoal.engine.compiled.listing import rows_of_seeds
 from shoal.engine.compiled.plan import Plan, plan_of
 from shoal.engine.compiled.rooms import address, request, rooms_here
 from shoal.engine.compiled.rules import NUMBERS
@@ -96,9 +97,7 @@ class Compiled:
         seeds, order = np.unique(self.seeds[live], return_inverse=True)
         steps = (len(part), task.program.batch_size, first, last, task.replacement)
         starts = starts_of_steps(*steps)
-        batches = np.empty((len(seeds), starts[-1]), np.int64)
-        for rows, seed in zip(batches, seeds.tolist(), strict=True):
-            rows[...] = rows_of_steps(seed, *steps)
+        batches = rows_of_seeds(self.library, seeds, int(starts[-1]), *steps)
         inputs = inputs_of(part, batches)
         done = Steps.none(len(live), last - first)
         job = self._job(live)
