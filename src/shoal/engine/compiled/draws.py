@@ -124,10 +124,11 @@ def permutation(key0: int, key1: int, out: Any) -> None:
     that is not too large, of as many bits as are needed. After a draw that is too large a place
     changes with itself and has another turn: nobody can guess a branch here.
     """
+    i: Any
     for i in range(len(out)):
         out[i] = i
     eight, number, mask = np.empty(8, np.uint64), 0, _LOW
-    i: Any = len(out) - 1
+    i = len(out) - 1
     while i > 0:
         four = words(key0, key1, number)
         number += 1
