@@ -143,14 +143,13 @@ class Cohort:
 
     def _first_rows(self) -> Rows:
         count = len(self.members)
-        rows = Rows(
-            np.zeros((count, self.layout.size), np.float32),
-            np.zeros((count, self.layout.running_size), np.float32),
-            {
-                name: np.zeros((count, self.layout.size), np.float32)
-                for name in self.program.rule.slots
-            },
+        size, running_size = self.layout.size, self.layout.running_size
+        # not np.zeros: for large arrays that it makes by itself NumPy asks for large pages
+        theta, running, *slots = (
+            np.full((count, columns), 0, np.float32)
+            for columns in (size, running_size, *(size for _ in self.program.rule.slots))
         )
+        rows = Rows(theta, running, dict(zip(self.program.rule.slots, slots, strict=True)))
         drawn: dict[tuple[int, Init], int] = {}
         for i, member in enumerate(self.members):
             one, same = slice(i, i + 1), (member.seed, member.recipe.init)

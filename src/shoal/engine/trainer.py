@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import signal
 import threading
 import time
@@ -578,7 +579,7 @@ class Trainer:
             return [min(c.step + 1, end) for c, end in zip(self._cohorts, ends, strict=True)]
         now = self._done + self._rest(ends) / self._rounds(stride, ends)
         targets = [
-            _near_epoch_end(c, max(c.step + 1, round(now * c.total)), end)
+            _near_epoch_end(c, max(c.step, math.ceil(now * c.total)), end)
             for c, end in zip(self._cohorts, ends, strict=True)
         ]
         if any(overrides(c, "on_epoch") for c in self.callbacks):
@@ -741,7 +742,9 @@ def _near_epoch_end(cohort: Cohort, target: int, end: int) -> int:
     """A target, or the end of an epoch nearest to it, if that is neither half nor twice as far."""
     nearest = round(target / cohort.steps_per_epoch) * cohort.steps_per_epoch
     far, wanted = nearest - cohort.step, target - cohort.step
-    return min(nearest if target < end and wanted <= 2 * far <= 4 * wanted else target, end)
+    if target >= end or not wanted <= 2 * far <= 4 * wanted:
+        return min(target, end)
+    return nearest if 2 * (end - nearest) >= wanted else end
 
 
 _whole = ContextVar("whole", default=False)
