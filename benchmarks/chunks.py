@@ -3,7 +3,7 @@
     python -m benchmarks.chunks [--repeats N] [--quick]
 
 Processor milliseconds per trial of 50 epochs, from a run of a fifth of them on one thread; the
-sizes take turns. The last column is the size that `engine.memory` chooses for all processors.
+sizes take turns. The last column is the size that `engine.memory` computes for all processors.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def milliseconds(
 
 
 def chosen(data: shoal.Dataset, members: Sequence[shoal.Member], engine: str) -> int:
-    """The size that is chosen where nobody says."""
+    """The size that is taken where nobody says and nothing is remembered."""
     (cohort,) = trainer(data, members, WHOLE, engine)._cohorts
     return chunk_of(cohort, processors())
 

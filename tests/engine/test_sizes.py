@@ -126,7 +126,9 @@ def test_runs_that_write_after_one_another_keep_what_the_other_found(cohort, tmp
 def test_a_given_size_wins(cohort, tmp_path):
     path = tmp_path / "chunks.json"
     tried(Sizes(path=path), cohort, lambda factor: factor)
-    assert lengths(Sizes(32, path).cut(cohort, 2, trying=True)) == [32] * 4
+    assert lengths(Sizes(32, path=path).cut(cohort, 2, trying=True)) == [32] * 4
+    elsewhere = Sizes(here=False, path=path)  # nor does what was measured here say anything there
+    assert lengths(elsewhere.cut(cohort, 2, trying=True)) == [16] * 8
 
 
 @given(

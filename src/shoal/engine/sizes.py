@@ -46,11 +46,15 @@ class Sizes:
 
     Args:
         given: by the user; None to choose.
-        path: of the file in which they are remembered; None for that of this user.
+        here: whether chunks run on threads of this process; elsewhere other things than processor
+            time count, and the computed size is taken.
+        path: of the file in which sizes are remembered; None for that of this user.
     """
 
-    def __init__(self, given: int | None = None, path: Path | None = None) -> None:
-        self._given, self._path = given, path
+    def __init__(
+        self, given: int | None = None, here: bool = True, path: Path | None = None
+    ) -> None:
+        self._given, self._here, self._path = given, here, path
         self._rounds: dict[Kind, list[dict[float, float]]] = {}
         self._now: dict[Tried, list[tuple[float, int]]] = {}
 
@@ -72,7 +76,7 @@ class Sizes:
         if self._given is not None or not len(cohort.live):
             return [(chunk, None) for chunk in cut(cohort.live, self._given or 1, workers)]
         kind, sizes = kind_of(cohort, workers), sizes_of(cohort, workers)
-        if trying and len(sizes) > 1 and kind not in self._known:
+        if trying and self._here and len(sizes) > 1 and kind not in self._known:
             return self._several(cohort.live, kind, sizes)
         factor = self._known.get(kind, 1.0)
         return [(c, None) for c in cut(cohort.live, sizes.get(factor, sizes[1.0]), workers)]
@@ -122,7 +126,7 @@ class Sizes:
 
     @cached_property
     def _known(self) -> dict[Kind, float]:
-        return remembered(self._path or _file())
+        return remembered(self._path or _file()) if self._here else {}
 
 
 def sizes_of(cohort: Cohort, workers: int) -> dict[float, int]:

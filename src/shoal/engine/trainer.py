@@ -184,7 +184,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self._replacement = sampling == "replacement"
         self._threads, self._executor, self._chunk = threads, executor, chunk
-        self._sizes = Sizes(chunk)
+        self._sizes = Sizes(chunk, here=executor is None)
         self._stopping = False
         self._stride = 1.0  # of the last round: whoever goes on need not find it anew
         self.interrupted = False
@@ -594,8 +594,7 @@ class Trainer:
         ends = [min(t, c.total) for t, c in zip(targets, self._cohorts, strict=True)]
         for cohort, end in zip(self._cohorts, ends, strict=True):
             if end > cohort.step:
-                here = trying and self._executor is None  # elsewhere other things cost time too
-                chunks = self._sizes.cut(cohort, workers.count, here)
+                chunks = self._sizes.cut(cohort, workers.count, trying)
                 self._left += [_Job(cohort, which, end, tried) for which, tried in chunks]
         self._ends = ends
         self._finish(workers)
