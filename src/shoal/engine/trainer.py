@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 1.0
+MOST_GROWTH = 16.0
+"""From one round to the next; a step never takes longer in a longer round."""
 FIRST_ROUND = {"compiled": 2**30, "reference": 2**27}
 """Multiplications with addition in the first round, forward, by each engine: some tenths of a
 second at most, whatever the networks are like."""
@@ -454,7 +456,7 @@ class Trainer:
                     self._checkpoint(every=self._checkpoint_seconds)
                     seconds = max(time.monotonic() - started, 1e-4)
                     stride = (self._done - before) * self.total_steps
-                    stride *= min(max(ROUND_SECONDS / seconds, 0.5), 4.0)
+                    stride *= min(max(ROUND_SECONDS / seconds, 0.5), MOST_GROWTH)
                     self._stride = stride = min(max(stride, 1.0), float(self.total_steps))
                 self.interrupted = seen.is_set()
             self._checkpoint()
