@@ -62,7 +62,7 @@ class Simulation(Runner):
 
     curves: Curves
 
-    def _trainer(self, number: int, trials: Any) -> Any:
+    def _trainer(self, number: int, trials: Any, recipes: Any) -> Any:
         return Told([self.curves(trial.values) for trial in trials])
 
 

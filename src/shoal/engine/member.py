@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 from shoal.engine.recipe import Recipe
 from shoal.errors import ShoalError, check_number
@@ -75,11 +76,8 @@ class Program:
 
 def program_of(recipe: Recipe, in_shape: Shape, outputs: int, task: str) -> Program:
     """The program of a recipe on data of these sizes."""
-    network = recipe.network.bind(in_shape, outputs)
-    if not any(p.trained for layer in network.parameters(in_shape) for p in layer.values()):
-        raise ShoalError(f"{recipe.network!r} has nothing to train; let it end with Affine()")
     return Program(
-        network=Network(tuple(_without_numbers(layer) for layer in network.layers)),
+        network=_structure(recipe.network, in_shape, outputs),
         rule=type(recipe.optimizer),
         loss=recipe.loss_for(task),
         batch_size=recipe.batch_size,
@@ -87,6 +85,15 @@ def program_of(recipe: Recipe, in_shape: Shape, outputs: int, task: str) -> Prog
         clips=recipe.clip_norm is not None,
         in_shape=in_shape,
     )
+
+
+@lru_cache(maxsize=64)
+def _structure(network: Network, in_shape: Shape, outputs: int) -> Network:
+    """A network for data of these sizes, without numbers; many trials have the same."""
+    bound = network.bind(in_shape, outputs)
+    if not any(p.trained for layer in bound.parameters(in_shape) for p in layer.values()):
+        raise ShoalError(f"{network!r} has nothing to train; let it end with Affine()")
+    return Network(tuple(_without_numbers(layer) for layer in bound.layers))
 
 
 def check_batches(program: Program, rows: int, steps: int, replacement: bool) -> None:

@@ -178,13 +178,14 @@ class Runner:
                 return
             want = min(want, max(free, 1))
             # before they are written down for good
-            values = checked(self.sampler.ask(want), want, self.space)
-            if not values:
+            given = checked(self.sampler.ask(want), want, self.space)
+            if not given:
                 self.exhausted = True
                 return
-            line = {"wave": self._made, "bracket": bracket, "asked": values}
+            values, recipes = zip(*given, strict=True)
+            line = {"wave": self._made, "bracket": bracket, "asked": list(values)}
             self.store.append(line)
-            self._begin(line)
+            self._begin(line, recipes)
 
     def _next_bracket(self) -> tuple[int, int]:
         """The bracket that lacks most of its share of the trials, and how many it lacks."""
@@ -195,8 +196,8 @@ class Runner:
         bracket = int(np.argmax(lacks))
         return bracket, min(int(lacks[bracket]), self.plan.trials - len(self.trials))
 
-    def _begin(self, line: Mapping[str, Any]) -> Wave:
-        """The wave of a line of the log."""
+    def _begin(self, line: Mapping[str, Any], recipes: Sequence[Recipe]) -> Wave:
+        """The wave of a line of the log, and the recipes of its values."""
         first = len(self.trials)
         trials = [
             Trial(first + i, dict(values), line["bracket"])
@@ -204,14 +205,16 @@ class Runner:
         ]
         self.trials.extend(trials)
         self._made += 1
-        wave = Wave(line["wave"], line["bracket"], trials, self._trainer(line["wave"], trials))
+        trainer = self._trainer(line["wave"], trials, recipes)
+        wave = Wave(line["wave"], line["bracket"], trials, trainer)
         self.waves.append(wave)
         return wave
 
-    def _trainer(self, number: int, trials: Sequence[Trial]) -> Trainer:
+    def _trainer(self, number: int, trials: Sequence[Trial], recipes: Sequence[Recipe]) -> Trainer:
         rungs = self.plan.brackets[trials[0].bracket].rungs
         members = [
-            Member(self.recipe(trial.values), self.plan.seed, str(trial.number)) for trial in trials
+            Member(recipe, self.plan.seed, str(trial.number))
+            for trial, recipe in zip(trials, recipes, strict=True)
         ]
         length: dict[str, Any] = {self.plan.unit: self.plan.budget}
         return Trainer(
@@ -352,7 +355,7 @@ class Runner:
                     self._made += 1
                     self.store.end_wave(line["wave"])  # the kill may have come before that
                 else:
-                    self._begin(line)
+                    self._begin(line, [self.recipe(values) for values in line["asked"]])
                 continue
             self._replay_rung(line)
 

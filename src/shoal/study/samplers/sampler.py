@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from shoal.engine import Recipe
 from shoal.errors import ShoalError, unknown
 from shoal.study.space import Dimension, Space, Values
 
@@ -56,8 +57,8 @@ MakeSampler = Callable[[Space, int], Sampler]
 """A sampler for a space and a seed."""
 
 
-def checked(answer: Any, count: int, space: Space) -> list[Values]:
-    """What a sampler gave for `ask(count)`, as a study takes it down.
+def checked(answer: Any, count: int, space: Space) -> list[tuple[Values, Recipe]]:
+    """What a sampler gave for `ask(count)`, as a study takes it down, and the recipes it makes.
 
     Numbers of NumPy become Python's, which can be written down and read back, and values of
     dimensions that do not exist are left out.
@@ -86,8 +87,7 @@ def checked(answer: Any, count: int, space: Space) -> list[Values]:
                 raise unknown("dimension that the sampler gave:", path, paths)
         values = {k: v.item() if hasattr(v, "item") else v for k, v in each.items()}
         kept = {d.path: values[d.path] for d in space.dimensions if _has(d, values)}
-        space.build(kept)
-        found.append(kept)
+        found.append((kept, space.build(kept)))
     return found
 
 
