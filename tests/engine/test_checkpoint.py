@@ -53,6 +53,19 @@ def test_nothing_else_is_left_in_the_folder(file):
     assert list(file.parent.iterdir()) == [file]
 
 
+def test_a_file_that_the_system_does_not_take_leaves_the_old_one(file):
+    resource = pytest.importorskip("resource")
+    before, limits = file.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, limits[1]))  # as a full disk would
+    try:
+        with pytest.raises(ShoalError, match=r"^cannot write .*state\.safetensors: "):
+            checkpoint.save(file, {"long": np.zeros(2**16)}, FACTS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+
+
 def test_others_may_read_it_as_any_other_file(file):
     plain = file.parent / "plain"
     plain.write_text("")

@@ -330,6 +330,21 @@ def test_a_run_is_saved_now_and_then(data, tmp_path):
     assert Trainer.resume(tmp_path, data).steps_done == 6
 
 
+def test_a_run_killed_before_its_first_step_begins_again(data, tmp_path, all_bits):
+    Trainer(PLAIN, data, steps=6, folder=tmp_path)
+    assert (tmp_path / STATE).stat().st_size < 4000  # first weights follow from the recipe
+    assert all_bits(Trainer.resume(tmp_path, data).run()) == all_bits(
+        Trainer(PLAIN, data, steps=6).run()
+    )
+
+
+def test_a_run_may_leave_saving_to_who_asked(data, tmp_path):
+    trainer = Trainer(PLAIN, data, steps=6, folder=tmp_path).run(until=3, save=False)
+    assert Trainer.resume(tmp_path, data).steps_done == 0
+    trainer.run()
+    assert Trainer.resume(tmp_path, data).steps_done == 6
+
+
 @pytest.fixture
 def saved(data, tmp_path) -> Path:
     """The folder of a run that has made five steps."""

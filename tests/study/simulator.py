@@ -38,7 +38,7 @@ class Told:
         )
         self.fell = [int(f[0]) if len(f) else -1 for f in fell]
 
-    def run(self, until: int) -> None:
+    def run(self, until: int, save: bool = True) -> None:
         """Train up to so many epochs."""
         for i, fell in enumerate(self.fell):
             if i not in self.dropped:

@@ -16,6 +16,8 @@ import pytest
 
 import shoal
 from shoal import SGD, Callback, Recipe, ShoalError, Trainer, log_uniform, mlp
+from shoal.engine import checkpoint
+from shoal.engine.trainer import STATE
 from shoal.study.samplers import RandomSampler
 from shoal.study.space import Space
 from shoal.study.store import ASKED, LOG, Store
@@ -100,6 +102,50 @@ def test_a_study_cut_off_in_any_line_is_the_study_itself(
         (out / LOG).write_bytes(b"".join(lines[:kept]) + cut[: len(cut) * kept // len(lines)])
         assert plain(shoal.search(space, data, **asked)) == uninterrupted(sampler)
         assert (out / LOG).read_bytes() == b"".join(lines)
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_study_killed_before_survivors_are_saved_is_the_study_itself(
+    space, data, tmp_path, uninterrupted, sampler, monkeypatch
+):
+    """The log knows of a rung that no checkpoint has: who passed it trains to it again."""
+    asked = SETTINGS | {"sampler": sampler, "out": tmp_path / "study", "resume": True}
+    save, left = Trainer.save, 0
+
+    def killed(trainer: Trainer, folder: Path) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        save(trainer, folder)
+
+    monkeypatch.setattr(Trainer, "save", killed)
+    for kills in range(20):
+        left = kills
+        try:
+            study = shoal.search(space, data, **asked)
+            break
+        except Killed:
+            continue
+    assert kills >= 2
+    assert plain(study) == uninterrupted(sampler)
+
+
+def test_only_those_who_go_on_are_saved(space, data, tmp_path):
+    saved = []
+
+    class Look(Callback):
+        def on_start(self, trainer: Trainer) -> None:
+            for path in sorted((tmp_path / "study" / "waves").iterdir()):
+                arrays, facts = checkpoint.load(path / STATE)
+                rows = [len(array) for name, array in arrays.items() if name.endswith("/theta")]
+                saved.append((max(facts["steps"]), sum(rows)))
+
+    asked = SETTINGS | {"batch": 20, "capacity": 20, "out": tmp_path / "study"}
+    study = shoal.search(space, data, callbacks=[Look()], **asked)
+    kept = [rung.kept for rung in study.rungs]
+    assert [rows for _, rows in saved] == [0, *kept[:-1]]  # first weights follow from the recipes
+    assert [steps for steps, _ in saved] == [0, 5, 15]
 
 
 PROGRAM = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,20 @@ def save(path: Path, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any
     Raises:
         ShoalError: the folder cannot be written.
     """
-    from safetensors.numpy import save as to_bytes
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps(facts, default=int)  # of NumPy's numbers, only whole ones are facts
     labels = {"shoal": text, "crc32": checksum(text, whole)}
-    write_whole(path, to_bytes(whole, metadata=labels))
+
+    def write(temporary: Path) -> None:
+        try:
+            save_file(whole, temporary, metadata=labels)
+        except SafetensorError as error:
+            raise OSError(str(error)) from None
+
+    _replace(path, write)
 
 
 def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
@@ -73,22 +81,32 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         ShoalError: the folder cannot be written.
     """
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    _replace(path, write)
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Let a file be written beside its place, and put it there when it is safely on disk."""
     import tempfile
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        temporary = Path(name)
+        os.close(handle)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
+            write(temporary)
+            with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(temporary, 0o666 & ~umask)  # mkstemp lets nobody else read
             os.replace(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except (FileExistsError, NotADirectoryError):
         raise ShoalError(f"cannot write {path}: {path.parent} is no folder") from None

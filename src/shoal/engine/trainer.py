@@ -427,12 +427,14 @@ class Trainer:
                 return cohort
         raise ShoalError(f"member={member} must be from 0 to {len(self.members) - 1}")
 
-    def run(self, until: int | None = None) -> Self:
+    def run(self, until: int | None = None, *, save: bool = True) -> Self:
         """Train to the end, or to an earlier point.
 
         Args:
             until: epochs (steps, if the run was asked for in steps) after which to stop, counted
                 from the start of training; None for the end.
+            save: whether to save there, if there is a folder. Whoever drops members next had better
+                save the rest after that.
 
         Ctrl-C ends the steps under way and saves if there is a folder; `interrupted` is then true,
         and `history` and `shoal` hold what was reached. A second Ctrl-C raises at once: some
@@ -460,7 +462,8 @@ class Trainer:
                     stride *= min(max(ROUND_SECONDS / seconds, 0.5), MOST_GROWTH)
                     self._stride = stride = min(max(stride, 1.0), float(self.total_steps))
                 self.interrupted = seen.is_set()
-            self._checkpoint()
+            if save or self.interrupted:
+                self._checkpoint()
         finally:
             self._tell("on_end")
         if self.interrupted and _whole.get():
@@ -505,6 +508,9 @@ class Trainer:
         arrays: checkpoint.Arrays = {}
         for i, cohort in enumerate(self._cohorts):
             arrays.update({f"{i}/{name}": array for name, array in _arrays(cohort).items()})
+        self._write(Path(folder), arrays)
+
+    def _write(self, folder: Path, arrays: checkpoint.Arrays) -> None:
         facts = {
             "format": FORMAT,
             "run": self._run,
@@ -514,7 +520,7 @@ class Trainer:
                 for cohort in self._cohorts
             ],
         }
-        checkpoint.save(Path(folder, STATE), arrays, facts)
+        checkpoint.save(folder / STATE, arrays, facts)
         self._saved_at = time.monotonic()
 
     @cached_property
@@ -531,7 +537,9 @@ class Trainer:
     def _open(self, folder: Path, resume: bool) -> None:
         path = folder / STATE
         if not path.exists():
-            self.save(folder)  # finds out now, not after an hour, that it cannot write
+            # finds out now, not after an hour, that it cannot write; how it begins follows from
+            # what it is, so that is not written
+            self._write(folder, {})
             return
         if not resume:
             raise ShoalError(f"folder={folder} holds a run; resume it, or give another folder")
@@ -545,7 +553,7 @@ class Trainer:
         ):
             if facts["run"][key] != mine[key]:
                 raise ShoalError(f"folder={folder} holds a run with {what}; give another folder")
-        for i, cohort in enumerate(self._cohorts):
+        for i, cohort in enumerate(self._cohorts if arrays else ()):
             cohort.step = facts["steps"][i]
             for step, source, target, plain in facts["copies"][i]:
                 cohort.note(Copy(step, source, target, Recipe.from_dict(plain)))

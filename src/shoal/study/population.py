@@ -135,6 +135,12 @@ class Population(Runner):
         except ShoalError:
             return False
 
+    def _train(self, wave: Wave) -> None:
+        wave.trainer.run(until=self._next_rung(wave))
+
+    def _save(self, wave: Wave) -> None:
+        """It was saved before the copies were made, which the log knows."""
+
     # --- the log --------------------------------------------------------------------------------
 
     def _decided(self) -> dict[str, Any]:

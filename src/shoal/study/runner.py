@@ -242,7 +242,7 @@ class Runner:
 
     def _advance(self, wave: Wave) -> bool:
         """Train a wave to its next rung and judge it; false if Ctrl-C came between."""
-        wave.trainer.run(until=self._next_rung(wave))
+        self._train(wave)
         if wave.trainer.interrupted:
             return False
         here = wave.running
@@ -260,6 +260,10 @@ class Runner:
         )
         self._ended(wave, ended)
         return True
+
+    def _train(self, wave: Wave) -> None:
+        """Train a wave to its next rung; it is saved when those who end there are out."""
+        wave.trainer.run(until=self._next_rung(wave), save=False)
 
     def _decided(self) -> dict[str, Any]:
         """What else the log is told of a rung."""
@@ -332,6 +336,14 @@ class Runner:
         if not wave.running:
             self.waves.remove(wave)
             self.store.end_wave(wave.number)
+        else:
+            self._save(wave)
+
+    def _save(self, wave: Wave) -> None:
+        """Write down those who go on. After a kill before that they train to this rung again."""
+        folder = self.store.wave(wave.number)
+        if folder is not None:
+            wave.trainer.save(folder)
 
     def _tell(self, ended: Sequence[Trial]) -> None:
         if ended:
