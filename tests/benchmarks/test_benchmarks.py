@@ -23,6 +23,7 @@ from benchmarks import (
     prediction,
     products,
     report,
+    rungs,
     with_shoal,
     with_shoal_search,
     with_torch,
@@ -359,3 +360,21 @@ def test_smaller_measurements_print_a_row_for_each_case(command, rows, capsys):
     assert len(found) >= rows
     assert all(row.count("|") == head.count("|") == line.count("|") for row in found)
     assert all(float(cell) > 0 for row in found for cell in row.split("|")[2:-1])
+
+
+def test_early_dropping_is_simulated_by_every_rule(capsys):
+    assert rungs.main(["--quick"]) == 0
+    rows = [row.split("|")[1:-1] for row in capsys.readouterr().out.splitlines() if row[0] == "|"]
+    costs = {row[0].strip(): float(row[1].strip(" %")) for row in rows[2:]}
+    assert costs.keys() == rungs.rules().keys()
+    for words in ("score", "loss", "both"):  # what lots cost does not depend on who is judged how
+        spent = [costs[f"{words}, {lots:g} by lot"] for lots in (0, 0.1, 0.2, 0.3)]
+        assert spent == sorted(spent)
+        assert spent[0] < spent[-1] < costs["hyperband"] < 100
+
+
+def test_a_search_of_recorded_curves_that_trains_all_is_behind_nothing():
+    curves = np.linspace(0.1, 0.9, 60).reshape(1, 20, 3).repeat(2, axis=0)
+    kept = rungs.Recorded(np.stack([curves, 1 - curves], axis=2), curves[..., -1])
+    best, cost = kept.searched(0, strategy="full")
+    assert (best, cost) == (pytest.approx(0.9), 20)

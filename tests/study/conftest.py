@@ -14,7 +14,8 @@ import shoal
 from shoal import Dataset, Recipe
 from shoal.study.space import Space
 
-sys.path.insert(0, str(Path(__file__).parent))  # for simulator.py and spaces.py
+sys.path.insert(0, str(Path(__file__).parent))  # for spaces.py
+sys.path.insert(0, str(Path(__file__).parents[2]))  # for the simulator, which benchmarks have too
 
 
 def _data(kind: str = "classes", seed: int = 0) -> Dataset:

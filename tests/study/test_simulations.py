@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from simulator import Simulation, simulate, winner
+from benchmarks.simulator import Simulation, finalists, simulate, winner
 
 import shoal
-from shoal import SGD, Halving, Recipe, int_range, log_uniform, mlp
+from shoal import SGD, Halving, Recipe, log_uniform, mlp
 from shoal.study.space import Space, Values
 
 EPOCHS = 27
@@ -90,14 +89,8 @@ def test_a_simulated_search_decides_what_the_real_one_does(space, data, strategy
     full = shoal.search(
         space, data, epochs=9, finalists=0, **(settings | {"strategy": "full", "trials": 24})
     )
-    known = {str(t.values): np.array([score for _, score, _ in t.curve]) for t in full.trials}
-    losses = {str(t.values): np.array([loss for _, _, loss in t.curve]) for t in full.trials}
-
-    def curves(values: Values) -> np.ndarray:
-        # ties of accuracies are broken by the loss: here by a hair of the accuracy
-        return known[str(values)] - 1e-6 * losses[str(values)]
-
-    found = simulate(space, curves, budget=9, **settings)
+    known = {str(t.values): np.array(t.curve).T[1:] for t in full.trials}
+    found = simulate(space, lambda values: known[str(values)], budget=9, **settings)
     assert [(t.state, t.budget, t.bracket, t.lucky) for t in found.trials] == [
         (t.state, t.budget, t.bracket, t.lucky) for t in real.trials
     ]
@@ -124,60 +117,38 @@ def test_halving_finds_the_best_within_noise_for_a_quarter():
 
 @dataclass
 class Recorded:
-    """Validation accuracies by seed, recipe and epoch: 200 recipes, 18 epochs of digits, [32, 32].
+    """Curves of 200 recipes with 3 seeds, 18 epochs of digits, [32, 32], as `benchmarks.rungs` has
+    them: "rate" and "batch_norm".
 
-    "rate": SGD, lr=log_uniform(1e-4, 3), weight_decay=log_uniform(1e-8, 1e-2), batches of 32 or 64.
-    "batch_norm": ReLU, tanh or sigmoid, batch norm or not, SGD with lr=log_uniform(1e-3, 3) or Adam
-    with lr=log_uniform(1e-4, 0.1), batches of 64.
+    Attributes:
+        curves: validation accuracies and losses, (seeds, recipes, 2, epochs).
     """
 
-    accuracies: np.ndarray
+    curves: np.ndarray
 
     @classmethod
     def of(cls, name: str) -> Recorded:
-        """Stored as numbers of the 359 rows that were right; 65535 where it diverged."""
-        right = np.load(Path(__file__).parent / "recorded.npz")[name]
-        return cls(np.where(right == 65535, np.nan, right / 359))
+        """Accuracies are stored as numbers of the 359 rows that were right; 65535: it diverged."""
+        with np.load(Path(__file__).parent / "recorded.npz") as stored:
+            right, losses = stored[name], stored[f"{name}_losses"].astype(float)
+        return cls(np.stack([np.where(right == 65535, np.nan, right / 359), losses], axis=2))
 
     def finalists(self, seed: int, trials: int, **how: Any) -> tuple[float, float]:
         """The best of five finalists, by the seeds that the search has not seen; and the cost."""
-        numbers = np.random.default_rng(seed).permutation(200)[:trials]
-        known = iter(numbers.tolist())
-
-        class Listed:
-            batch = None
-
-            def ask(self, count: int) -> list[Values]:
-                return [{"batch_size": n + 1} for n in islice(known, count)]
-
-            def tell(self, results: Any) -> None:
-                pass
-
         searched = seed % 3
-        curves = self.accuracies[searched]
-        run = simulate(
-            Recipe(mlp([4]), SGD(), batch_size=int_range(1, 200)),
-            lambda values: curves[values["batch_size"] - 1],
-            trials=trials,
-            budget=18,
-            seed=seed,
-            sampler=Listed(),
-            **how,
-        )
-        done = sorted((t for t in run.trials if t.state == "done"), key=lambda t: t.key)[-5:]
-        fresh = np.nan_to_num(np.delete(self.accuracies, searched, axis=0)[:, :, -1]).mean(axis=0)
-        return max(fresh[t.values["batch_size"] - 1] for t in done), run.spent / 18
+        ends = np.nan_to_num(np.delete(self.curves, searched, axis=0)[:, :, 0, -1])
+        return finalists(self.curves[searched], ends.mean(axis=0), seed, trials, **how)
 
 
 @pytest.mark.parametrize("name", ["rate", "batch_norm"])
-def test_on_recorded_curves_halving_is_as_good_as_full_for_a_quarter(name):
+def test_on_recorded_curves_halving_is_as_good_as_full_for_a_fifth(name):
     recorded = Recorded.of(name)
-    full, _ = np.array([recorded.finalists(s, 100, strategy="full") for s in range(40)]).T
-    halved, costs = np.array([recorded.finalists(s, 100) for s in range(40)]).T
-    few, same = np.array([recorded.finalists(s, 23, strategy="full") for s in range(40)]).T
-    assert costs.mean() <= 25
+    full, _ = np.array([recorded.finalists(s, 100, strategy="full") for s in range(60)]).T
+    halved, costs = np.array([recorded.finalists(s, 100) for s in range(60)]).T
+    few, same = np.array([recorded.finalists(s, 18, strategy="full") for s in range(60)]).T
+    assert costs.mean() <= 18
     row = 1 / 359
-    assert full.mean() - halved.mean() < row  # less than one row of the validation part
+    assert full.mean() - halved.mean() < 1.5 * row  # of the validation part
     assert same.mean() >= costs.mean() - 1
     assert t_of(halved - few) > 2  # and better than so many trained to the end
 

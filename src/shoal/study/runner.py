@@ -12,7 +12,6 @@ threads), so that a study that was killed goes on as it would have gone on.
 from __future__ import annotations
 
 import math
-from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from shoal.data import Dataset
 from shoal.engine import Member, Recipe, Trainer
 from shoal.engine.trainer import interrupts
 from shoal.rng import generator
+from shoal.study.rung import Key, places
 from shoal.study.samplers import Sampler, Told, checked
 from shoal.study.space import Space, Values
 from shoal.study.store import Store
@@ -33,13 +33,10 @@ from shoal.study.trial import Trial
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-LUCKY = 0.3
+LUCKY = 0.1
 """For each trial that passes a rung, so many are drawn from the others: curves may cross.
 
-Measured on recorded curves of digits (200 recipes, batch norm on or off, 18 epochs; 180 searches
-of 100): with 0.1 the finalists miss those of a full search by a percentage point in 14 % of
-searches, with 0.3 in 5 %, for 22 % of the epochs instead of 18 %. A larger η or grace costs more
-for the same.
+`python -m benchmarks.rungs` prints what they cost and what they gain; docs/search.md has it.
 """
 
 
@@ -134,7 +131,7 @@ class Runner:
         self.exhausted = False
         self.interrupted = False
         self._made = 0
-        self._seen: dict[tuple[int, int], list[tuple[float, float]]] = {}
+        self._seen: dict[tuple[int, int], list[Key]] = {}
         self._replay()
 
     @property
@@ -305,12 +302,13 @@ class Runner:
             for trial in wave.running:
                 trial.state = "done"
             return
-        seen = self._see(wave, here)
-        keep = math.ceil(bracket.keep * len(seen))
-        least = seen[-keep]
-        running = wave.running
-        passed = [trial for trial in running if trial.key >= least]
-        others = [trial for trial in running if trial.key < least]
+        seen = places(self._see(wave.bracket, wave.rung, here))
+        least = np.sort(seen)[-math.ceil(bracket.keep * len(seen))]
+        passed: list[Trial] = []
+        others: list[Trial] = []
+        for trial, place in zip(here, seen[-len(here) :], strict=True):
+            if trial.state == "running":
+                (passed if place >= least else others).append(trial)
         source = generator(self.plan.seed, "trials", wave.number, wave.rung)
         # a share of few is less than one trial: then one now and then
         count = min(int(self.plan.lucky * len(passed) + source.random()), len(others))
@@ -321,11 +319,10 @@ class Runner:
             else:
                 trial.state = "dropped"
 
-    def _see(self, wave: Wave, here: Iterable[Trial]) -> list[tuple[float, float]]:
-        """The keys of all trials that came to this rung or fell before it, these too, sorted."""
-        seen = self._seen.setdefault((wave.bracket, wave.rung), [])
-        for trial in here:
-            insort(seen, trial.key)
+    def _see(self, bracket: int, rung: int, here: Iterable[Trial]) -> list[Key]:
+        """All who came to this rung or fell before it, in whatever wave; these come last."""
+        seen = self._seen.setdefault((bracket, rung), [])
+        seen.extend(trial.key for trial in here)
         return seen
 
     def _ended(self, wave: Wave, ended: Sequence[Trial]) -> None:
@@ -374,9 +371,7 @@ class Runner:
     def _replay_rung(self, line: Mapping[str, Any]) -> None:
         told = [Trial.from_dict(plain) for plain in line["ended"]]
         here = [*told, *(Trial.from_dict(plain) for plain in line["running"])]
-        seen = self._seen.setdefault((here[0].bracket, line["rung"]), [])
-        for trial in here:
-            insort(seen, trial.key)
+        self._see(here[0].bracket, line["rung"], here)
         wave = next((w for w in self.waves if w.number == line["wave"]), None)
         if wave is not None:
             for trial in here:

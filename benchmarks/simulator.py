@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from shoal import ShoalError, load
+from shoal import SGD, Recipe, ShoalError, int_range, load, mlp
 from shoal.comparison.metrics import Metric
 from shoal.engine.history import Curve
 from shoal.study.runner import LUCKY, Plan, Runner
@@ -18,18 +20,19 @@ from shoal.study.space import Space, Values
 from shoal.study.store import Store
 from shoal.study.strategies import make_strategy
 
-Curves = Callable[[Values], np.ndarray]
-"""The scores of a trial after 1, 2, … epochs; NaN from where it diverged."""
+Curves = Callable[[Values], NDArray[Any]]
+"""The scores of a trial after 1, 2, … epochs, NaN from where it diverged; or scores and losses."""
 
 
 class Told:
     """Stands for a `Trainer`: what it would find out is known already."""
 
     def __init__(self, curves: Sequence[np.ndarray]) -> None:
-        self.curves, self.at, self.interrupted = curves, 0, False
+        self.curves = [c if c.ndim == 2 else np.array([c, -c]) for c in curves]
+        self.at, self.interrupted = 0, False
         self.trained = np.zeros(len(curves), int)
         self.dropped: set[int] = set()
-        fell = [np.flatnonzero(~np.isfinite(c)) for c in curves]
+        fell = [np.flatnonzero(~np.isfinite(scores)) for scores, _ in self.curves]
         self.history = SimpleNamespace(
             curve=self.curve,
             metrics=("valid_accuracy", "valid_loss"),
@@ -52,9 +55,9 @@ class Told:
         self.dropped |= set(members)
 
     def curve(self, member: int, name: str) -> Curve:
-        """Scores up to here; the loss is their negative."""
-        scores = self.curves[member][: self.at]
-        return Curve(np.arange(1, len(scores) + 1), -scores if name == "valid_loss" else scores)
+        """Scores up to here, or losses; their negative where none are given."""
+        values = self.curves[member][int(name == "valid_loss"), : self.at]
+        return Curve(np.arange(1, len(values) + 1), values)
 
 
 class Simulation(Runner):
@@ -81,8 +84,9 @@ def simulate(
     batch: int | None = None,
     capacity: int | None = None,
     lucky: float = LUCKY,
+    kind: type[Simulation] = Simulation,
 ) -> Simulation:
-    """A search of given curves, chosen and judged as `shoal.search` does it."""
+    """A search of given curves, chosen and judged as `shoal.search` does it; or by another kind."""
     found = space if isinstance(space, Space) else Space(space)
     chooser = make_sampler(sampler, found, seed)
     plan_of = make_strategy(strategy)
@@ -99,7 +103,7 @@ def simulate(
         seed=seed,
         lucky=lucky,
     )
-    runner = Simulation(found, DIGITS, chooser, plan, Store(None, {}, resume=False))
+    runner = kind(found, DIGITS, chooser, plan, Store(None, {}, resume=False))
     runner.curves = curves
     runner.run()
     return runner
@@ -111,3 +115,50 @@ def winner(runner: Simulation) -> Any:
     if not alive:
         raise ShoalError("none came through")
     return max(alive, key=lambda trial: trial.key)
+
+
+class Listed:
+    """A sampler that gives the recipes of a list by their numbers."""
+
+    batch = None
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self.known = iter(numbers)
+
+    def ask(self, count: int) -> list[Values]:
+        """The next ones; a number stands where a batch size would, which is at least 1."""
+        return [{"batch_size": number + 1} for number in islice(self.known, count)]
+
+    def tell(self, results: Any) -> None:
+        """Nothing is learned."""
+
+
+def finalists(
+    curves: NDArray[Any], fresh: NDArray[Any], seed: int, trials: int, **how: Any
+) -> tuple[float, float]:
+    """Search recorded curves: what the best of five finalists comes to, and the cost.
+
+    Args:
+        curves: of each recipe, (recipes, epochs), or (recipes, 2, epochs) with losses.
+        fresh: what each recipe comes to on what the search has not seen, (recipes,).
+        seed: of the recipes that are tried, and of the lots.
+        trials: how many of them.
+        how: for `simulate`.
+
+    Returns:
+        The largest of `fresh` among the five best that came to the end, and the cost in trainings
+        to the end.
+    """
+    numbers = np.random.default_rng(seed).permutation(len(curves))[:trials].tolist()
+    run = simulate(
+        Recipe(mlp([4]), SGD(), batch_size=int_range(1, len(curves))),
+        lambda values: curves[values["batch_size"] - 1],
+        trials=trials,
+        budget=curves.shape[-1],
+        seed=seed,
+        sampler=Listed(numbers),
+        **how,
+    )
+    done = sorted((t for t in run.trials if t.state == "done"), key=lambda t: t.key)[-5:]
+    best = max(float(fresh[t.values["batch_size"] - 1]) for t in done)
+    return best, run.spent / curves.shape[-1]
