@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from shoal.data.batching import steps_per_epoch
 from shoal.engine.best import Standing
-from shoal.engine.executor import available_threads
 from shoal.engine.instruments import channels, reading_steps
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Member, Program
@@ -152,11 +151,10 @@ class Cohort:
         )
         rows = Rows(theta, running, dict(zip(self.program.rule.slots, slots, strict=True)))
         drawn: dict[tuple[int, Init], int] = {}
-        same: list[tuple[int, int]] = []  # the trials of a search all have the same draws
         for i, member in enumerate(self.members):
             one, draws = slice(i, i + 1), (member.seed, member.recipe.init)
-            if draws in drawn:
-                same.append((i, drawn[draws]))
+            if draws in drawn:  # the trials of a search all have the same draws
+                rows[one] = rows[drawn[draws] : drawn[draws] + 1]
                 continue
             drawn[draws] = i
             values = self.program.network.init(
@@ -164,7 +162,6 @@ class Cohort:
             )
             self.layout.join(values, rows.theta[one])
             self.layout.join_running(values, rows.running[one])
-        _copy_rows(rows, same)
         return rows
 
     def drop(self, members: NDArray[np.bool_]) -> None:
@@ -323,23 +320,3 @@ class Cohort:
         for schedule, columns in scheduled.items():
             lr[:, columns] *= schedule.factor(steps, self.total)[:, np.newaxis]
         return replace(numbers, lr=lr)
-
-
-def _copy_rows(rows: Rows, pairs: Sequence[tuple[int, int]]) -> None:
-    """Lay rows over others, (target, source), on all threads.
-
-    Memory that nobody has touched yet comes page by page from the system, which may take far longer
-    than writing to it.
-    """
-
-    def copy(share: int) -> None:
-        for target, source in pairs[share::threads]:
-            rows.theta[target] = rows.theta[source]
-            rows.running[target] = rows.running[source]
-
-    threads = min(available_threads(), len(pairs))
-    if threads:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(copy, range(threads)))

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 PARTS = ("train", "valid", "test")
 ROUND_SECONDS = 1.0
 MOST_GROWTH = 16.0
-"""From one round to the next: what a short one costs besides its steps makes it look slow, so little
-is risked."""
+"""From one round to the next: what a short one costs besides its steps makes it look slow, so
+little is risked."""
 FIRST_ROUND = {"compiled": 2**32, "reference": 2**27}
 """Multiplications with addition in the first round, forward, by each engine: some tenths of a
 second at most, whatever the networks are like."""
