@@ -3,8 +3,9 @@
 `study.json` says what was asked. `log.jsonl` has one line for everything that was decided, in the
 order in which it was: which values a sampler gave, and at each rung which trials ended and how. A
 line is written when its decision is made and never changed; one that a kill cut short is left out.
-`waves/` has the trainers of the trials that still run, each as it was at its last rung or later.
-So what is lost by a kill is at most the training since then.
+`waves/` has the trainers of the trials that still run, each as it was at its last rung or later; or
+at the rung before, if the kill came between the decision and the writing of those who passed. So
+what is lost by a kill is at most the training of one rung.
 """
 
 from __future__ import annotations
