@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 
 import llvmlite.binding as llvm
 import numba
@@ -12,7 +13,7 @@ import pytest
 from numba.core import caching
 from numba.core.codegen import JITCPUCodegen
 
-from shoal.engine.compiled import library
+from shoal.engine.compiled import library, second
 
 
 def square(x: int) -> int:
@@ -128,7 +129,7 @@ def test_another_processor_s_code_is_not_at_hand(one, monkeypatch):
 def test_a_child_born_while_a_thread_compiles_waits_for_its_end(python):
     program = """
         import os, sys, threading
-        from shoal.engine.compiled import library
+        from shoal.engine.compiled import library, second
 
         compiling, go_on = threading.Event(), threading.Event()
 
@@ -153,3 +154,56 @@ def test_a_child_born_while_a_thread_compiles_waits_for_its_end(python):
     process = python(program)
     out, error = process.communicate(timeout=60)
     assert out == "0\n", error
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch):
+    """Two functions that are soon compiled, and an empty folder to keep them in."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    every = library._functions()
+    return [function for function in every if library._name(function) in ("pool", "shares")]
+
+
+def test_a_second_process_keeps_what_it_compiles(two, monkeypatch):
+    monkeypatch.setattr(second, "available_threads", lambda: 2)
+    assert not any(map(library._is_kept, two))
+    with second.second_process(["pool", "shares"]) as there:
+        assert there
+    assert all(map(library._is_kept, two))
+
+
+@pytest.mark.parametrize("python", [None, "", "/nowhere/python"])
+def test_where_no_python_can_be_started_there_is_no_second_process(python, monkeypatch):
+    monkeypatch.setattr(second, "available_threads", lambda: 2)
+    monkeypatch.setattr(sys, "executable", python)
+    with second.second_process(["pool"]) as there:
+        assert not there
+
+
+def test_one_processor_compiles_by_one_process(monkeypatch):
+    monkeypatch.setattr(second, "available_threads", lambda: 1)
+    with second.second_process(["pool"]) as there:
+        assert not there
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit(1)", "import time; time.sleep(600)"])
+def test_a_second_process_that_fails_or_hangs_is_not_waited_for_long(code, two, monkeypatch):
+    monkeypatch.setattr(second, "available_threads", lambda: 2)
+    monkeypatch.setattr(second, "CODE", code)
+    monkeypatch.setattr(second, "PATIENCE", 0.1)
+    with second.second_process(["pool", "shares"]) as there:
+        assert there
+    assert not any(map(library._is_kept, two))
+    assert [library._compile(function) for function in two] == [False, False]
+
+
+def test_functions_are_shared_out_unless_they_lie_on_disk(two, monkeypatch):
+    functions = library._functions()
+    own, others = library._shared_out(functions)
+    assert [*map(library._name, others)] == ["forward", "list_rows", "answer", "train_span"]
+    assert own + others == functions
+    monkeypatch.setattr(library, "_is_kept", lambda function: True)
+    assert library._shared_out(functions) == (functions, [])
+    monkeypatch.setattr(library, "_is_kept", lambda function: False)
+    monkeypatch.setattr(library, "_keep", lambda function: False)
+    assert library._shared_out(functions) == (functions, [])

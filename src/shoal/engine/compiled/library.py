@@ -13,8 +13,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import RLock
@@ -37,6 +37,7 @@ from shoal.engine.compiled.normalise import moments, normalise, shares, unnormal
 from shoal.engine.compiled.place import STAMP, folder
 from shoal.engine.compiled.product import panel, product
 from shoal.engine.compiled.rules import update
+from shoal.engine.compiled.second import second_process
 from shoal.engine.compiled.span import answer, forward, train_span
 from shoal.engine.compiled.waves import unwave, wave
 from shoal.engine.compiled.zeros import frugal
@@ -70,6 +71,8 @@ CALLED = ((list_rows, T.void(*[_I] * 8)), (answer, T.void(_I)))
 """Those that Python calls with addresses and numbers."""
 SPAN = T.void(T.int64[:, ::1], T.float32[:, ::1], T.int64[::1], T.int64[::1], _F, T.int64[::1])
 """What the one takes that Python calls with arrays; see `span`."""
+APART = 4
+"""The last functions are compiled by a second process: that takes as long as all others."""
 
 
 _log = logging.getLogger("shoal")
@@ -170,14 +173,17 @@ def _make() -> Library:
     started = time.perf_counter()
     functions = _functions()
     *kernels, listing, answering, training = functions
-    hits = 0
-    for function in functions:
-        _keep(function)
-        hits += _compile(function)
-        if not hits and function is functions[0] and sys.stderr.isatty():
-            print("shoal: compiling, once for this machine; some ten seconds", file=sys.stderr)
+    own, others = _shared_out(functions)
+    compiled = len(others)
+    with second_process([_name(function) for function in others]) if others else nullcontext():
+        for function in own:
+            compiled += not _compile(function)
+            if compiled and function is functions[0] and sys.stderr.isatty():
+                print("shoal: compiling, once for this machine; some ten seconds", file=sys.stderr)
+    for function in others:
+        _compile(function)
     training.disable_compile()
-    seconds, compiled = time.perf_counter() - started, len(functions) - hits
+    seconds = time.perf_counter() - started
     if compiled:
         _log.info("compiled %d functions in %.1f s", compiled, seconds)
     return Library(
@@ -190,13 +196,30 @@ def _make() -> Library:
     )
 
 
-def _compile(function: Any) -> int:
-    """Load a function from disk, or compile it; how many were loaded, 0 or 1."""
+def _shared_out(functions: list[Any]) -> tuple[list[Any], list[Any]]:
+    """What this process compiles, and what a second one does: nothing, if it lies on disk."""
+    kept = [_keep(function) for function in functions]
+    others = functions[-APART:]
+    if not all(kept) or any(map(_is_kept, others)):
+        return functions, []
+    return functions[:-APART], others
+
+
+def compile_these(names: Sequence[str]) -> None:
+    """Compile functions by their names, and keep them on disk; see `second`."""
+    with _collecting_rarely():
+        for function in _functions():
+            if _name(function) in names and _keep(function):
+                _compile(function)
+
+
+def _compile(function: Any) -> bool:
+    """Load a function from disk, or compile it; whether it was loaded."""
     if isinstance(function, CFunc):
         function.compile()
-        return int(function._cache_hits)
+        return bool(function._cache_hits)
     function.compile(SPAN)
-    return sum(function.stats.cache_hits.values())
+    return bool(function.stats.cache_hits)
 
 
 @lru_cache(maxsize=1)
@@ -263,12 +286,14 @@ class _Cache(caching.FunctionCache):
             _log.info("%s is not kept: %s", self._py_func.__name__, error)
 
 
-def _keep(function: Any) -> None:
-    """Keep a function on disk, where that can be done."""
+def _keep(function: Any) -> bool:
+    """Keep a function on disk, where that can be done; whether it can."""
     try:
         function._cache = _Cache(_source(function))
     except RuntimeError as error:
         _log.info("compiled functions are not kept: %s", error)
+        return False
+    return True
 
 
 def _is_kept(function: Any) -> bool:
@@ -283,6 +308,10 @@ def _is_kept(function: Any) -> bool:
         return key in cache._cache_file._load_index()
     except Exception:  # nothing can be read there
         return False
+
+
+def _name(function: Any) -> str:
+    return str(_source(function).__name__)
 
 
 def _source(function: Any) -> Any:
