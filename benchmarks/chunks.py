@@ -52,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def trainer(
     data: shoal.Dataset, members: Sequence[shoal.Member], epochs: int, engine: str, **chosen: int
 ) -> shoal.Trainer:
-    """The trials, evaluated after every epoch."""
-    return shoal.Trainer(members, data, epochs=epochs, engine=engine, **chosen)
+    """The trials, evaluated on the rows for training and validation after every epoch."""
+    parts = ("train", "valid")
+    return shoal.Trainer(
+        members, data, epochs=epochs, evaluate_parts=parts, engine=engine, **chosen
+    )
 
 
 def milliseconds(
