@@ -215,10 +215,10 @@ def repeated_lines(study: Study) -> list[str]:
 def edge_lines(study: Study) -> list[str]:
     """Dimensions whose best values crowd at an end of their range."""
     ranked = study.ranked
-    # of scores that only rise, the best eighth lies in the last eighth of the range
-    best = ranked[: min(BEST, max(2, len(ranked) // 8))]
     if len(ranked) < 8:  # two of so few lie at an end by chance
         return []
+    # of scores that only rise, the best eighth lies in the last eighth of the range
+    best = ranked[: min(BEST, max(2, len(ranked) // 8))]
     return [
         f"the best values of {path} crowd at the {which} end of its range, {setting(end)}: "
         f"search further {'down' if which == 'lower' else 'up'}"

@@ -1,6 +1,6 @@
 """Which rows the steps of many seeds train on, listed ahead: what `batching.rows_of_steps` says.
 
-Compiled code makes whole epochs in a fifth of NumPy's time, and no other thread waits for it.
+Compiled code makes whole epochs faster than NumPy does, and no other thread waits for it.
 """
 
 from __future__ import annotations
