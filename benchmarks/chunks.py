@@ -15,15 +15,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import shoal
 from benchmarks import search
 from benchmarks.machine import processors
+from benchmarks.work import Training
 from shoal.engine.memory import chunk_of
 
 ENGINES = ("compiled", "reference")
 SIZES = (1, 4, 16, 64)
-WHOLE, PART = 50, 10
-"""Epochs of a trial, and those that are trained here."""
+PART = 10
+"""Epochs of a trial that are trained here."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,39 +39,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"| members in a chunk | {' | '.join(map(str, sizes))} | chosen |")
     print(f"|---|{'---:|' * len(sizes)}---|")
     for engine in ENGINES:
-        milliseconds(work.data, work.members, epochs, engine, sizes[0])  # so that all is loaded
+        processor_milliseconds(work, epochs, engine, sizes[0])  # so that all is loaded
         taken = [
-            [milliseconds(work.data, work.members, epochs, engine, size) for size in sizes]
+            [processor_milliseconds(work, epochs, engine, size) for size in sizes]
             for _ in range(repeats)
         ]
         middle = " | ".join(f"{ms:.0f}" for ms in np.median(taken, axis=0))
-        print(f"| {engine} engine | {middle} | {chosen(work.data, work.members, engine)} |")
+        print(f"| {engine} engine | {middle} | {computed(work, engine)} |")
     return 0
 
 
-def trainer(
-    data: shoal.Dataset, members: Sequence[shoal.Member], epochs: int, engine: str, **chosen: int
-) -> shoal.Trainer:
-    """The trials, evaluated on the rows for training and validation after every epoch."""
-    parts = ("train", "valid")
-    return shoal.Trainer(
-        members, data, epochs=epochs, evaluate_parts=parts, engine=engine, **chosen
-    )
+def processor_milliseconds(work: Training, epochs: int, engine: str, size: int) -> float:
+    """For one trial of 50 epochs."""
+    chosen = {"engine": engine, "threads": 1, "chunk": size}
+    return search.milliseconds(work, epochs, clock=time.process_time, **chosen)
 
 
-def milliseconds(
-    data: shoal.Dataset, members: Sequence[shoal.Member], epochs: int, engine: str, size: int
-) -> float:
-    """Of the processor, for one trial of 50 epochs."""
-    run = trainer(data, members, epochs, engine, threads=1, chunk=size)
-    started = time.process_time()
-    run.run()
-    return 1000 * (time.process_time() - started) / len(members) / epochs * WHOLE
-
-
-def chosen(data: shoal.Dataset, members: Sequence[shoal.Member], engine: str) -> int:
+def computed(work: Training, engine: str) -> int:
     """The size that is taken where nobody says and nothing is remembered."""
-    (cohort,) = trainer(data, members, WHOLE, engine)._cohorts
+    (cohort,) = search.trainer(work, search.EPOCHS, engine=engine)._cohorts
     return chunk_of(cohort, processors())
 
 

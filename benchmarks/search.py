@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 import shoal
@@ -9,6 +13,9 @@ from benchmarks import at_once, with_shoal, with_sklearn, with_torch
 from benchmarks.data import mnist
 from benchmarks.harness import Workload
 from benchmarks.work import FORMULA, Training, agreement
+
+EPOCHS = 50
+"""Of a whole trial."""
 
 
 def training(trials: int, epochs: int) -> tuple[Training, str]:
@@ -34,9 +41,26 @@ def training(trials: int, epochs: int) -> tuple[Training, str]:
     return Training(data, members, steps=4 * epochs, parts=("train", "valid")), called
 
 
+def trainer(work: Training, epochs: int, **chosen: Any) -> shoal.Trainer:
+    """The trials, to be evaluated on what they train on and validate by after every epoch."""
+    return shoal.Trainer(
+        work.members, work.data, epochs=epochs, evaluate_parts=work.parts, **chosen
+    )
+
+
+def milliseconds(
+    work: Training, epochs: int, clock: Callable[[], float] = time.perf_counter, **chosen: Any
+) -> float:
+    """For one trial of `EPOCHS`, from a run of fewer; `chosen` is for `shoal.Trainer`."""
+    run = trainer(work, epochs, **chosen)
+    started = clock()
+    run.run()
+    return 1000 * (clock() - started) / len(work.members) / epochs * EPOCHS
+
+
 def workload(quick: bool) -> Workload:
     """100 trials; the peers do some of them, and seconds are counted per trial."""
-    trials, epochs, some = (8, 5, 4) if quick else (100, 50, 8)
+    trials, epochs, some = (8, 5, 4) if quick else (100, EPOCHS, 8)
     whole, called = training(trials, epochs)
     torch, no_torch = with_torch.contestants(whole.some(some), quick)
     sklearn, no_sklearn = with_sklearn.contestants(whole.some(some), quick)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,8 +20,8 @@ from benchmarks import search
 from benchmarks.machine import processors
 from benchmarks.work import Training
 
-WHOLE, PART = 50, 10
-"""Epochs of a trial, and those that are trained here."""
+PART = 10
+"""Epochs of a trial that are trained here."""
 TINY = 1e-6
 """What stands in the place of 0."""
 
@@ -41,8 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| threads | as they are | without zeros | ratio |\n|---:|---:|---:|---:|")
     for threads in sorted({1, processors()}):
         for each in both:
-            milliseconds(each, 1, threads)  # so that all is loaded
-        taken = [[milliseconds(each, epochs, threads) for each in both] for _ in range(repeats)]
+            search.milliseconds(
+                each, 1, engine="compiled", threads=threads
+            )  # so that all is loaded
+        taken = [
+            [search.milliseconds(each, epochs, engine="compiled", threads=threads) for each in both]
+            for _ in range(repeats)
+        ]
         zeros, none = np.median(taken, axis=0)
         ratio = np.median([later / first for first, later in taken])
         print(f"| {threads} | {zeros:.1f} | {none:.1f} | {ratio:.2f} |", flush=True)
@@ -63,21 +67,6 @@ def at_least(work: Training, least: float) -> Training:
         scale="none",
     )
     return replace(work, data=data)
-
-
-def milliseconds(work: Training, epochs: int, threads: int) -> float:
-    """For one trial of 50 epochs, evaluated after each on training and validation rows."""
-    run = shoal.Trainer(
-        work.members,
-        work.data,
-        epochs=epochs,
-        evaluate_parts=work.parts,
-        engine="compiled",
-        threads=threads,
-    )
-    started = time.perf_counter()
-    run.run()
-    return 1000 * (time.perf_counter() - started) / len(work.members) / epochs * WHOLE
 
 
 if __name__ == "__main__":
