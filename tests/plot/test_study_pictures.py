@@ -329,6 +329,7 @@ class TestFiles:
             ({"kind": "phase", "dimensions": ["batchsize"]}, "unknown dimension 'batchsize'"),
             ({"dimensions": "batch_size"}, "must be a list of paths"),
             ({"dimensions": []}, "must be a list of paths"),
+            ({"dimensions": 3}, "must be a list of paths"),
             ({"path": tmp_path / "f", "dimensions": ["batch_size"]}, "is a folder, which gets all"),
         ):
             with pytest.raises(ShoalError, match=words):

@@ -68,7 +68,7 @@ def _given(kind: str, dimensions: Sequence[str] | None) -> dict[str, Any]:
     """What a picture is told of the dimensions that were asked for."""
     if dimensions is None:
         return {}
-    if isinstance(dimensions, str) or not dimensions:
+    if isinstance(dimensions, str) or not isinstance(dimensions, Sequence) or not dimensions:
         raise ShoalError(f"dimensions={dimensions!r} must be a list of paths")
     if kind in ("isolation", "parallel"):
         return {"dimensions": dimensions}
