@@ -106,7 +106,7 @@ def study_of(
             best = alive[0] if alive else None
             reached = len(alive)
             last = k == len(rungs) - 1
-            kept = alive if last else alive[: math.ceil(len(wave) / 3 ** (k + 1))]
+            kept = alive if last else alive[: math.ceil(len(wave) * bracket.keep ** (k + 1))]
             for trial in alive:
                 if last:
                     trial.state = "done"

@@ -145,7 +145,7 @@ def test_only_those_who_go_on_are_saved(space, data, tmp_path):
     study = shoal.search(space, data, callbacks=[Look()], **asked)
     kept = [rung.kept for rung in study.rungs]
     assert [rows for _, rows in saved] == [0, *kept[:-1]]  # first weights follow from the recipes
-    assert [steps for steps, _ in saved] == [0, 5, 15]
+    assert [steps for steps, _ in saved] == [0, *(5 * rung for rung in study.plan.brackets[0].rungs[:-1])]
 
 
 PROGRAM = """
@@ -287,7 +287,7 @@ def test_a_study_is_not_overwritten(space, data, held):
         ({"epochs": 12}, r"with epochs=9 \(asked: 12\)"),
         ({"sampler": "sobol"}, r"with sampler='random' \(asked: 'sobol'\)"),
         ({"strategy": "full"}, r"with strategy='halving' \(asked: 'full'\)"),
-        ({"strategy": shoal.Halving(eta=2)}, r"with strategy='halving' \(asked: 'Halving\(eta=2"),
+        ({"strategy": shoal.Halving(eta=4)}, r"with strategy='halving' \(asked: 'Halving\(eta=4"),
         ({"metric": "valid_loss"}, r"with metric='valid_accuracy' \(asked: 'valid_loss'\)"),
         ({"seed": 1}, r"with seed=0 \(asked: 1\)"),
         ({"batch": 6}, r"with batch=\d+ \(asked: 6\)"),

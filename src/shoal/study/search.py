@@ -80,7 +80,7 @@ def search(
             with `ask(count)` and `tell(results)`.
         strategy: how long each may train: "halving" drops the worse part at rungs, "hyperband"
             does so from several starts, "full" trains all to the end, "pbt" lets losers copy
-            winners while they train; or one with settings, such as `shoal.Halving(eta=2, grace=5)`.
+            winners while they train; or one with settings, such as `shoal.Halving(eta=3, grace=5)`.
         past: trials of another study over the same space that the sampler knows from the start;
             for samplers that learn, such as "tpe".
         metric: what trials are judged by: valid_accuracy (valid_rmse) unless given.
@@ -158,6 +158,8 @@ def search(
             "sampler": sampler if isinstance(sampler, str) else type(sampler).__name__,
             "past": None if past is None else past.fingerprint,
             "strategy": strategy if isinstance(strategy, str) else repr(strategy),
+            # what a name stands for may be another in a later version
+            "rungs": [list(bracket.rungs) for bracket in plan.brackets],
             "metric": judged.name,
             "seed": seed,
             "batch": plan.batch,

@@ -22,15 +22,21 @@ def test_rungs_rise_from_the_grace_to_the_full_budget(budget, grace, eta):
     if len(rungs) > 1:
         assert rungs[0] == grace
         assert rungs[-2] < budget / eta**0.5 + 0.5  # the last leg is long enough to say something
-    for early, late in pairwise(rungs[:-1]):
-        assert late <= early * eta + eta / 2 + 0.5
+    for early, late in pairwise(rungs):
+        assert late <= early * eta**1.5 + eta + 1
 
 
 def test_rungs_are_powers_where_they_fit():
     assert rungs_of(27, 1, 3) == (1, 3, 9, 27)
     assert rungs_of(81, 3, 3) == (3, 9, 27, 81)
-    assert rungs_of(50, 2, 3) == (2, 6, 18, 50)
     assert rungs_of(16, 1, 2) == (1, 2, 4, 8, 16)
+
+
+def test_other_rungs_are_counted_from_the_end():
+    assert rungs_of(50, 2, 3) == (2, 6, 17, 50)
+    assert rungs_of(50, 10, 2) == (10, 25, 50)
+    assert rungs_of(18, 1, 2) == (1, 2, 4, 9, 18)
+    assert rungs_of(1000, 16, 2) == (16, 31, 62, 125, 250, 500, 1000)
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=6, unique=True), st.floats(0.1, 0.9))
@@ -54,7 +60,7 @@ def test_hyperbands_brackets_get_equal_budgets(budget, eta):
     spent = [share * cost(bracket) for share, bracket in zip(shares, brackets, strict=True)]
     assert spent == pytest.approx([spent[0]] * len(spent))
     assert brackets[-1].rungs == (budget,)  # one bracket trains to the end whatever happens
-    assert brackets[0] == Halving(eta).brackets(budget)[0]
+    assert brackets[0] == Halving(eta, brackets[0].rungs[0]).brackets(budget)[0]
 
 
 @given(st.integers(2, 2000))
@@ -86,10 +92,10 @@ def test_strategies_have_names(name):
         (lambda: Hyperband(grace=1.5), "grace=1.5 must be a whole number >= 1"),
         (
             lambda: Halving().brackets(1),
-            "grace=1 and eta=3 leave no rung before the end of a train",
+            "grace=1 and eta=2 leave no rung before the end of a train",
         ),
-        (lambda: Halving(grace=9).brackets(9), "grace=9 and eta=3 leave no rung before the end"),
-        (lambda: Halving(grace=8).brackets(9), "grace=8 and eta=3 leave no rung before the end"),
+        (lambda: Halving(grace=9).brackets(9), "grace=9 and eta=2 leave no rung before the end"),
+        (lambda: Halving(grace=8).brackets(9), "grace=8 and eta=2 leave no rung before the end"),
         (lambda: Hyperband().brackets(1), "grace=1 and eta=3 leave no rung"),
     ],
 )

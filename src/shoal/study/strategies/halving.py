@@ -1,8 +1,8 @@
 """Successive halving: at every rung the better part goes on, with all that it has learned.
 
-Karnin et al. 2013; Jamieson and Talwalkar 2016. "Halving" is its name; the part that goes on is
-1/η, a third unless said otherwise. Hyperband (Li et al. 2018) runs several such brackets that begin
-to judge earlier or later, for those cases where early scores say little.
+Karnin et al. 2013; Jamieson and Talwalkar 2016. The part that goes on is 1/η, a half unless said
+otherwise. Hyperband (Li et al. 2018) runs several such brackets that begin to judge earlier or
+later, for those cases where early scores say little.
 """
 
 from __future__ import annotations
@@ -16,17 +16,22 @@ from shoal.study.strategies.strategy import Bracket, Strategy
 
 
 def rungs_of(budget: int, grace: int, eta: float) -> tuple[int, ...]:
-    """Budgets at which trials are judged: grace, grace·η, grace·η², …, and the full budget.
+    """Budgets at which trials are judged: the grace, …, budget/η², budget/η, and the full budget.
 
-    >>> rungs_of(50, 2, 3)
-    (2, 6, 18, 50)
+    They are counted from the end, for who came through half of a training is judged by more than
+    who came through a third; so the leg that is not as long as the others is the first.
+
+    >>> rungs_of(50, 1, 2)
+    (1, 2, 3, 6, 12, 25, 50)
     """
-    rungs = []
-    at = float(grace)
-    while at < budget / math.sqrt(eta):  # a rung just before the end would decide nothing
+    rungs = [budget]
+    at, least = budget / eta, grace * math.sqrt(eta)  # a rung just after another decides nothing
+    while at > least:
         rungs.append(round(at))
-        at *= eta
-    return (*dict.fromkeys(rung for rung in rungs if rung < budget), budget)
+        at /= eta
+    if budget > least:
+        rungs.append(grace)
+    return tuple(sorted(set(rungs)))
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,13 @@ class Halving(Strategy):
 
     Attributes:
         eta: one in so many goes on from each rung.
-        grace: epochs (or steps) before the first rung; None for a 27th of the budget.
+        grace: epochs (or steps) before the first rung; None for a 64th of the budget.
 
     >>> Halving().brackets(50)
-    [Bracket(rungs=(2, 6, 18, 50), keep=0.3333333333333333)]
+    [Bracket(rungs=(1, 2, 3, 6, 12, 25, 50), keep=0.5)]
     """
 
-    eta: float = 3.0
+    eta: float = 2.0
     grace: int | None = None
 
     def __post_init__(self) -> None:
@@ -50,17 +55,25 @@ class Halving(Strategy):
             check_number("grace", self.grace, least=1, whole=True)
 
     def brackets(self, budget: int) -> Sequence[Bracket]:
-        grace = max(1, round(budget / 27)) if self.grace is None else self.grace
-        rungs = rungs_of(budget, grace, self.eta)
-        if len(rungs) < 2:
-            raise ShoalError(
-                f"grace={grace} and eta={self.eta:g} leave no rung before the end of a training of "
-                f"{budget}; give a longer one, a smaller grace or eta, or strategy='full'"
-            )
-        return [Bracket(rungs, 1 / self.eta)]
+        return [_bracket(budget, self.eta, self.grace or max(1, round(budget / 64)))]
 
     def shares(self, budget: int) -> Sequence[float]:
         return [1.0]
+
+
+def _bracket(budget: int, eta: float, grace: int) -> Bracket:
+    """The bracket of all rungs.
+
+    Raises:
+        ShoalError: there is only one.
+    """
+    rungs = rungs_of(budget, grace, eta)
+    if len(rungs) < 2:
+        raise ShoalError(
+            f"grace={grace} and eta={eta:g} leave no rung before the end of a training of "
+            f"{budget}; give a longer one, a smaller grace or eta, or strategy='full'"
+        )
+    return Bracket(rungs, 1 / eta)
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ class Hyperband(Strategy):
         grace: epochs (or steps) before the earliest rung; None for a 27th of the budget.
 
     >>> [bracket.rungs for bracket in Hyperband().brackets(50)]
-    [(2, 6, 18, 50), (6, 18, 50), (18, 50), (50,)]
+    [(2, 6, 17, 50), (6, 17, 50), (17, 50), (50,)]
     """
 
     eta: float = 3.0
@@ -85,7 +98,7 @@ class Hyperband(Strategy):
         Halving(self.eta, self.grace)
 
     def brackets(self, budget: int) -> Sequence[Bracket]:
-        (whole,) = Halving(self.eta, self.grace).brackets(budget)
+        whole = _bracket(budget, self.eta, self.grace or max(1, round(budget / 27)))
         return [Bracket(whole.rungs[s:], whole.keep) for s in range(len(whole.rungs))]
 
     def shares(self, budget: int) -> Sequence[float]:
