@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import platform
 import shutil
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -283,28 +282,3 @@ def test_a_worker_is_asked_once(data):
     assert [function.__name__ for function in asked] == ["resolve_name"] * 2 + [
         "train_elsewhere"
     ] * 3
-
-
-PAGES = """
-    import resource, sys
-    import numpy as np
-    from shoal.engine.executor import keep_freed_memory
-
-    if sys.argv[1] == "kept":
-        keep_freed_memory()
-
-    def step():
-        arrays = [np.ones(3 * 2**18, np.float32) for _ in range(5)]  # 3 MiB each
-
-    step()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        step()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries take no notice")
-def test_freed_memory_is_kept_for_the_next_step(python):
-    faults = {how: int(python(PAGES, how).communicate()[0]) for how in ("returned", "kept")}
-    assert faults["kept"] < 0.1 * faults["returned"]

@@ -145,7 +145,8 @@ def test_only_those_who_go_on_are_saved(space, data, tmp_path):
     study = shoal.search(space, data, callbacks=[Look()], **asked)
     kept = [rung.kept for rung in study.rungs]
     assert [rows for _, rows in saved] == [0, *kept[:-1]]  # first weights follow from the recipes
-    assert [steps for steps, _ in saved] == [0, *(5 * rung for rung in study.plan.brackets[0].rungs[:-1])]
+    rungs = study.plan.brackets[0].rungs[:-1]
+    assert [steps for steps, _ in saved] == [0, *(5 * rung for rung in rungs)]
 
 
 PROGRAM = """

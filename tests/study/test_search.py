@@ -189,7 +189,8 @@ def test_regression_is_judged_by_its_error(data_of):
 
 
 def test_steps_and_rungs_between_epochs(space, data):
-    study = shoal.search(space, data, trials=12, steps=27, finalists=0, strategy=Halving(3, grace=3))
+    strategy = Halving(3, grace=3)
+    study = shoal.search(space, data, trials=12, steps=27, finalists=0, strategy=strategy)
     assert study.plan.brackets[0].rungs == (3, 9, 27)
     assert {t.budget for t in study.trials} == {3, 9, 27}
     winner = study.winner

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shoal.data.batching import steps_per_epoch
 from shoal.engine.best import Standing
 from shoal.engine.instruments import channels, reading_steps
+from shoal.engine.kept import zeros
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Member, Program
 from shoal.engine.recipe import Recipe
@@ -144,9 +145,8 @@ class Cohort:
     def _first_rows(self) -> Rows:
         count = len(self.members)
         size, running_size = self.layout.size, self.layout.running_size
-        # not np.zeros: for large arrays that it makes by itself NumPy asks for large pages
         theta, running, *slots = (
-            np.full((count, columns), 0, np.float32)
+            zeros(count, columns)
             for columns in (size, running_size, *(size for _ in self.program.rule.slots))
         )
         rows = Rows(theta, running, dict(zip(self.program.rule.slots, slots, strict=True)))
@@ -236,34 +236,35 @@ class Cohort:
     def task(
         self,
         which: NDArray[np.int64],
+        first: int,
         last: int,
         data: DataSource,
         parts: dict[str, NDArray[np.int64] | None],
         replacement: bool,
     ) -> Task:
-        """The task of taking some members from here to step `last`."""
+        """The task of taking some members from step `first`, where they stand, to `last`."""
         return Task(
             program=self.program,
             rows=self.rows[self._lying(which)],
-            numbers=self._numbers(which, last),
+            numbers=self._numbers(which, first, last),
             data=data,
-            first=self.step,
+            first=first,
             last=last,
             # where no part is evaluated, no step need be the last of a span
-            evaluate_at=tuple(int(s) for s in self._evaluations(last)) if parts else (),
-            read_at=tuple(int(s) for s in self.record.read_at[self._readings(last)]),
+            evaluate_at=tuple(int(s) for s in self._evaluations(first, last)) if parts else (),
+            read_at=tuple(int(s) for s in self.record.read_at[self._readings(first, last)]),
             parts=parts,
             replacement=replacement,
             standing=None if self.standing is None else self.standing[which],
             engine=self.engine,
         )
 
-    def absorb(self, which: NDArray[np.int64], last: int, result: Result) -> None:
+    def absorb(self, which: NDArray[np.int64], first: int, last: int, result: Result) -> None:
         """Take over what a worker gives back."""
         record = self.record
         self.rows[self._lying(which)] = result.rows
-        record.loss[which, self.step : last] = result.loss
-        record.gradient_norm[which, self.step : last] = result.gradient_norm
+        record.loss[which, first:last] = result.loss
+        record.gradient_norm[which, first:last] = result.gradient_norm
         record.diverged[which] = result.diverged
         # who has come to the end has not stopped before it
         record.stopped[which] = np.where(result.stopped < self.total, result.stopped, -1)
@@ -272,8 +273,8 @@ class Cohort:
             best = self.places(which[result.best.which])
             self.best.theta[best], self.best.running[best] = result.best.theta, result.best.running
         record.seconds[which] += result.seconds
-        record.readings[which, self._readings(last)] = result.readings
-        columns = np.searchsorted(record.evaluated_at, self._evaluations(last))
+        record.readings[which, self._readings(first, last)] = result.readings
+        columns = np.searchsorted(record.evaluated_at, self._evaluations(first, last))
         for name, values in result.metrics.items():
             if name not in record.metrics:
                 record.metrics[name] = np.full(
@@ -281,14 +282,14 @@ class Cohort:
                 )
             record.metrics[name][np.ix_(which, columns)] = values
 
-    def _evaluations(self, last: int) -> NDArray[np.int64]:
+    def _evaluations(self, first: int, last: int) -> NDArray[np.int64]:
         at = self.record.evaluated_at
-        return at[(at > self.step) & (at <= last)]
+        return at[(at > first) & (at <= last)]
 
-    def _readings(self, last: int) -> slice:
-        """Which readings fall into the steps up to `last`."""
-        first, end = np.searchsorted(self.record.read_at, [self.step, last])
-        return slice(int(first), int(end))
+    def _readings(self, first: int, last: int) -> slice:
+        """Which readings fall into the steps first, …, last - 1."""
+        begin, end = np.searchsorted(self.record.read_at, [first, last])
+        return slice(int(begin), int(end))
 
     @cached_property
     def _before_schedules(self) -> Numbers:
@@ -309,8 +310,8 @@ class Cohort:
             },
         )
 
-    def _numbers(self, which: NDArray[np.int64], last: int) -> Numbers:
-        numbers, steps = self._before_schedules[which], np.arange(self.step, last)
+    def _numbers(self, which: NDArray[np.int64], first: int, last: int) -> Numbers:
+        numbers, steps = self._before_schedules[which], np.arange(first, last)
         lr = np.repeat(numbers.lr, len(steps), axis=0)
         scheduled: dict[Schedule, list[int]] = {}
         for column, i in enumerate(which):

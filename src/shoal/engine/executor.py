@@ -28,26 +28,17 @@ from shoal.engine.dask_workers import (
     is_dask,
     leave_interrupts_to_us,
 )
+from shoal.engine.kept import keep_freed_memory
 from shoal.engine.task import DataSource, Result, Task
 from shoal.errors import ShoalError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+Tasks = Iterable[tuple[int, Task] | None]
+"""With their numbers; None for one that has to wait until one more result was taken."""
 CACHE_BYTES = 4 * 2**20
 """Parameters and activations of a chunk that stay near a core; measured flat from 2 to 8 MiB."""
-
-
-@lru_cache(maxsize=1)
-def keep_freed_memory() -> None:
-    """Let the C library keep memory that is freed: the next step needs as much again.
-
-    glibc gives freed memory back to the system beyond a threshold, which it raises to the largest
-    block freed so far, up to 32 MiB. Freeing one of that size at the start (nobody writes to it, so
-    it costs nothing) spares every step asking for its pages anew: a quarter of the time of a
-    convolutional network, measured. Other libraries take no notice.
-    """
-    np.empty(2**25 - 2**13, np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -246,7 +237,12 @@ class Workers:
         """Stop the threads that are ours."""
         self._close.close()
 
-    def run(self, tasks: Iterable[Task], count: int, take: Callable[[int, Result], None]) -> None:
+    @property
+    def in_turn(self) -> bool:
+        """Whether tasks are made one after another, so that one may wait for what another found."""
+        return self._dask is None
+
+    def run(self, tasks: Tasks, count: int, take: Callable[[int, Result], None]) -> None:
         """Do tasks. Only some are under way at a time, so that not all need memory at once.
 
         Args:
@@ -262,13 +258,15 @@ class Workers:
 
         spare = self.count // max(1, count)
         if spare > 1 and self._run is train:  # in this process several may work on one network
-            tasks = (replace(task, threads=spare) for task in tasks)
+            tasks = (one and (one[0], replace(one[1], threads=spare)) for one in tasks)
         # worker processes have a BLAS of their own, and see to it themselves
         elsewhere = isinstance(self.executor, ProcessPoolExecutor)
         with nullcontext() if elsewhere else one_blas_thread():
             try:
                 if self._dask is not None:
-                    for i, result in enumerate(self._dask.run(list(tasks), list(range(count)))):
+                    numbers, all_tasks = zip(*filter(None, tasks), strict=True)
+                    results = self._dask.run(list(all_tasks), list(range(len(all_tasks))))
+                    for i, result in zip(numbers, results, strict=True):
                         take(i, result)
                     return
                 if self._run is train_elsewhere:
@@ -288,7 +286,7 @@ class Workers:
                     ) from error
                 raise
 
-    def _in_turn(self, tasks: Iterable[Task], take: Callable[[int, Result], None]) -> None:
+    def _in_turn(self, tasks: Tasks, take: Callable[[int, Result], None]) -> None:
         """Keep every worker busy, with one task more for each to go on with."""
         from concurrent.futures import FIRST_COMPLETED, Future, wait
 
@@ -303,7 +301,11 @@ class Workers:
                     del future  # and its rows with it
 
         try:
-            for i, task in enumerate(tasks):
+            for one in tasks:
+                if one is None:
+                    collect(len(under_way) - 1)
+                    continue
+                i, task = one
                 under_way[self.executor.submit(self._run, task)] = i
                 collect(2 * self.count - 1)
             collect(0)

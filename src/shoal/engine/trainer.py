@@ -12,10 +12,10 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -33,16 +33,17 @@ from shoal.engine.executor import Workers, available_threads
 from shoal.engine.history import History
 from shoal.engine.instruments import check_instruments
 from shoal.engine.member import Member, Program, check_batches, make_members, program_of
+from shoal.engine.memory import WORTH as CHUNK_WORTH
 from shoal.engine.memory import Memory, memory_of
 from shoal.engine.recipe import Recipe
+from shoal.engine.schedule import wrapped
 from shoal.engine.shoal import Shoal
 from shoal.engine.sizes import WORTH, Sizes, Tried
-from shoal.engine.task import Result, Rows
+from shoal.engine.task import Result, Rows, Task
 from shoal.errors import ShoalError, check_choice, check_number
 from shoal.rng import generator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from concurrent.futures import Executor
 
     from shoal.data import Dataset
@@ -62,21 +63,29 @@ _log = logging.getLogger("shoal")
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A chunk of a round: members that go from where their cohort stands to a step.
+    """A chunk of a round, or the start or end of one: members that go from one step to another.
 
     Attributes:
         tried: what it shows of its size, if that is being tried.
+        after: the start, if this is the end of a chunk that was cut.
     """
 
     cohort: Cohort
     which: NDArray[np.int64]
+    first: int
     end: int
-    tried: Tried | None
+    tried: Tried | None = None
+    after: _Job | None = None
 
     @property
     def work(self) -> int:
-        size = len(self.which) * self.cohort.layout.size
-        return size * self.cohort.program.batch_size * (self.end - self.cohort.step)
+        """Multiplications with addition, forward."""
+        return len(self.which) * self.cohort.work * (self.end - self.first)
+
+    @property
+    def going(self) -> NDArray[np.int64]:
+        """The members that go on: some may have diverged, or stopped, in the start."""
+        return self.which if self.after is None else np.intersect1d(self.which, self.cohort.live)
 
 
 class Trainer:
@@ -603,10 +612,12 @@ class Trainer:
             self._finish(workers)
         epochs = self.epochs_done
         ends = [min(t, c.total) for t, c in zip(targets, self._cohorts, strict=True)]
+        chunked: list[_Job] = []
         for cohort, end in zip(self._cohorts, ends, strict=True):
             if end > cohort.step:
                 chunks = self._sizes.cut(cohort, workers.count, trying)
-                self._left += [_Job(cohort, which, end, tried) for which, tried in chunks]
+                chunked += [_Job(cohort, which, cohort.step, end, tried) for which, tried in chunks]
+        self._left = _in_pieces(chunked, workers.count if workers.in_turn else 1)
         self._ends = ends
         self._finish(workers)
         self._sizes.round_is_over()
@@ -616,27 +627,39 @@ class Trainer:
 
     def _finish(self, workers: Workers) -> None:
         """Do what is left of the round; if it broke off, its other chunks are not done again."""
-        # the longest first, so that no thread is left with a long one at the end
-        jobs = sorted(self._left, key=lambda job: -job.work)
+        jobs, going = self._left, {}
+        settings = workers.source, self._parts, self._replacement
+
+        def tasks() -> Iterator[tuple[int, Task] | None]:
+            for i, job in enumerate(jobs):
+                while job.after in self._left:
+                    yield None
+                going[i] = job.going
+                if not len(going[i]):
+                    self._is_done(job)
+                    continue
+                yield i, job.cohort.task(going[i], job.first, job.end, *settings)
 
         def take(i: int, result: Result) -> None:
             job = jobs[i]
+            took = going.pop(i), job.first, job.end, result
             try:
-                job.cohort.absorb(job.which, job.end, result)
+                job.cohort.absorb(*took)
             except KeyboardInterrupt:  # a second Ctrl-C, here of all places
-                job.cohort.absorb(job.which, job.end, result)
+                job.cohort.absorb(*took)
                 raise
             finally:
-                self._left = [left for left in self._left if left is not job]
+                self._is_done(job)
             broke_off = (result.diverged >= 0) | (result.stopped >= 0)
             if job.tried is not None and not broke_off.any():
-                self._sizes.took(job.tried, len(job.which), result.seconds / result.loss.shape[1])
+                self._sizes.took(job.tried, len(took[0]), result.seconds / result.loss.shape[1])
 
-        settings = workers.source, self._parts, self._replacement
-        tasks = (job.cohort.task(job.which, job.end, *settings) for job in jobs)
-        workers.run(tasks, len(jobs), take)
+        workers.run(tasks(), len(jobs), take)
         for cohort, end in zip(self._cohorts, self._ends, strict=True):
             cohort.step = max(cohort.step, end)
+
+    def _is_done(self, job: _Job) -> None:
+        self._left = [left for left in self._left if left is not job]
 
     def _mend(self) -> None:
         """Finish a round that broke off, so that all of a cohort stand at the same step."""
@@ -742,6 +765,34 @@ def _arrays(cohort: Cohort) -> dict[str, Any]:
         **{f"metrics/{name}": values for name, values in record.metrics.items()},
         **kept,
     }
+
+
+def _in_pieces(chunks: Sequence[_Job], workers: int) -> list[_Job]:
+    """The chunks of a round in the order in which they are begun; some cut, see `schedule`."""
+    jobs: list[_Job] = []
+    starts: dict[int, _Job] = {}
+    for piece in wrapped([chunk.work for chunk in chunks], workers, CHUNK_WORTH):
+        chunk, start = chunks[piece.chunk], starts.get(piece.chunk)
+        if piece.last < 1:
+            start = replace(chunk, end=_middle(chunk, piece.last))
+            if chunk.first < start.end < chunk.end:
+                starts[piece.chunk] = start
+                jobs.append(start)
+        elif start is not None:
+            jobs.append(replace(chunk, first=start.end, after=start))
+        else:
+            jobs.append(chunk)
+    return jobs
+
+
+def _middle(chunk: _Job, share: float) -> int:
+    """The step at which a share of a chunk is done; the end of an epoch near it, if any is."""
+    step, epoch = (
+        chunk.first + round(share * (chunk.end - chunk.first)),
+        chunk.cohort.steps_per_epoch,
+    )
+    near = round(step / epoch) * epoch
+    return near if chunk.first < near < chunk.end else step
 
 
 def _epoch_end(cohort: Cohort) -> int:

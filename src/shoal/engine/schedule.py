@@ -1,0 +1,70 @@
+"""In which order workers take the chunks of a round, and which are cut in time so that all end
+together.
+
+Three chunks of a round and two workers: one would idle while the other does the third. But a chunk
+may change hands between two steps. McNaughton's wrap-around rule (1959) fills one worker after the
+other up to the same time; what does not fit into one worker's end is the start of the next one's:
+
+    first worker    [--- first chunk ---][second: end]
+    second worker   [second: start][--- third chunk ---]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+LITTLE = 0.03
+"""Of a worker's time, that may be lost before a chunk is cut: a piece has a price, too."""
+
+
+class Piece(NamedTuple):
+    """A part of a chunk's work.
+
+    Attributes:
+        chunk: its number.
+        first, last: from where to where, of all its steps; 0 and 1 if it is not cut.
+    """
+
+    chunk: int
+    first: float = 0.0
+    last: float = 1.0
+
+
+def wrapped(works: Sequence[float], workers: int, worth: float = 0.0) -> list[Piece]:
+    """The pieces in the order in which free workers take them: starts, whole chunks, ends.
+
+    A chunk that is longer than a worker's share cannot be done by several, so nothing is cut then.
+
+    Args:
+        works: of each chunk, in any unit.
+        workers: how many.
+        worth: the least work of a piece.
+
+    >>> wrapped([1, 1, 1], 2)
+    [Piece(1, 0.0, 0.5), Piece(0, 0.0, 1.0), Piece(2, 0.0, 1.0), Piece(1, 0.5, 1.0)]
+    >>> wrapped([2, 5, 3], 2)
+    [Piece(1, 0.0, 1.0), Piece(2, 0.0, 1.0), Piece(0, 0.0, 1.0)]
+    """
+    order = sorted(range(len(works)), key=lambda i: -works[i])
+    share = sum(works) / workers
+    least = max(worth, LITTLE * share)
+    if not works or works[order[0]] > share + least:
+        return [Piece(i) for i in order]
+    starts, whole, ends = [], [], []
+    busy = 0.0
+    for i in order:
+        free = share - busy
+        if free <= least:
+            busy, free = 0.0, share
+        over = works[i] - free
+        if over <= least:
+            whole.append(Piece(i))
+            busy += works[i]
+            continue
+        at = over / works[i]
+        starts.append(Piece(i, 0.0, at))
+        ends.append(Piece(i, at, 1.0))
+        busy = over
+    # the longest ends first: their starts are the shortest, and done first
+    return [*starts, *whole, *sorted(ends, key=lambda piece: piece.first)]

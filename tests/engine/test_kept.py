@@ -1,0 +1,94 @@
+"""Memory that rows had is given to the next rows, and never to two at once."""
+
+from __future__ import annotations
+
+import gc
+import platform
+
+import numpy as np
+import pytest
+
+from shoal.engine import kept
+from shoal.engine.kept import BY_LIBRARY, MOST, zeros
+
+WIDE = BY_LIBRARY // 4 // 100 + 1
+"""Columns of which a hundred rows are too many for the C library."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(kept, "_pieces", [])
+
+
+def where(matrix):
+    return matrix.__array_interface__["data"][0]
+
+
+def test_memory_is_given_again_when_all_views_are_gone():
+    first = zeros(100, WIDE)
+    place, view = where(first), first[3:5]
+    del first
+    gc.collect()
+    assert where(zeros(100, WIDE)) != place  # somebody still looks
+    view[...] = 7
+    del view
+    gc.collect()
+    again = zeros(100, WIDE)
+    assert where(again) == place
+    assert not again.any()
+
+
+def test_the_smallest_that_fits_is_given():
+    small, large = zeros(100, WIDE), zeros(150, WIDE)
+    places = where(small), where(large)
+    del small, large
+    gc.collect()
+    asked = zeros(140, WIDE)
+    assert where(asked) == places[1]
+    assert asked.shape == (140, WIDE)
+    assert where(zeros(100, WIDE)) == places[0]
+
+
+def test_no_more_than_so_much_is_kept():
+    several = [zeros(100, WIDE) for _ in range(2 * MOST // BY_LIBRARY)]
+    assert len({where(matrix) for matrix in several}) == len(several)
+    assert kept._bytes() <= MOST
+    del several
+    gc.collect()
+    huge = zeros(1, MOST // 4 + 1)
+    assert kept._bytes() <= MOST
+    assert huge.base is None
+    most = zeros(1, MOST // 4)  # what is free and too small makes room
+    assert kept._bytes() == MOST == most.nbytes
+
+
+def test_small_matrices_are_plain_ones():
+    assert zeros(3, 4).base is None
+    assert not kept._pieces
+    assert zeros(0, 4).shape == (0, 4)
+    assert zeros(3, 4).dtype == np.float32
+
+
+PAGES = """
+    import resource, sys
+    import numpy as np
+    from shoal.engine.kept import keep_freed_memory
+
+    if sys.argv[1] == "kept":
+        keep_freed_memory()
+
+    def step():
+        arrays = [np.ones(3 * 2**18, np.float32) for _ in range(5)]  # 3 MiB each
+
+    step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        step()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries take no notice")
+def test_freed_memory_is_kept_for_the_next_step(python):
+    faults = {how: int(python(PAGES, how).communicate()[0]) for how in ("returned", "kept")}
+    assert faults["kept"] < 0.1 * faults["returned"]
