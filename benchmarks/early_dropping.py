@@ -27,8 +27,9 @@ def workload(quick: bool) -> Workload:
     trials, epochs, fresh = (8, 5, 2) if quick else (100, 50, FRESH)
     whole, called = search.training(trials, epochs)
     whole = Training(whole.data, whole.members, whole.steps, parts=("valid",))
-    rungs = shoal.Halving().brackets(epochs)[0].rungs
-    optuna, no_optuna = with_optuna.contestants(whole, rungs, quick)
+    (bracket,) = shoal.Halving().brackets(epochs)
+    rungs = bracket.rungs
+    optuna, no_optuna = with_optuna.contestants(whole, rungs, bracket.keep, quick)
     sklearn, no_sklearn = with_sklearn_halving.contestants(whole, rungs, quick)
     return Workload(
         name="early-dropping",

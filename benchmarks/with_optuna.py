@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,28 +30,30 @@ SETTINGS = f"Optuna's RandomSampler, its trials enqueued; PyTorch {with_torch.SE
 LR, DECAY = "lr", "weight_decay"
 
 
-def pruner(name: str, rungs: Sequence[int]) -> Any:
-    """Pruners of Optuna at the settings that correspond to Shoal's rungs; else its defaults.
+def pruners(rungs: Sequence[int], keep: float) -> dict[str, Callable[[], Any]]:
+    """Pruners of Optuna, each as its users have it, and halving with Shoal's rungs besides.
+
+    Optuna's halving is asynchronous: a trial is judged against those that came before it. The
+    median rule judges after every epoch; it is what Optuna takes where nobody says.
 
     Args:
-        name: "halving", asynchronous (a trial is judged against those that came before it), or
-            "median", which judges after every epoch.
         rungs: of Shoal, in epochs.
+        keep: the share of trials that goes on from each.
     """
-    import optuna
+    from optuna.pruners import MedianPruner, SuccessiveHalvingPruner
 
-    if name == "halving":
-        return optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=rungs[0], reduction_factor=3, min_early_stopping_rate=0
-        )
-    return optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=rungs[0])
+    alike = {"min_resource": rungs[0], "reduction_factor": round(1 / keep)}
+    return {
+        "median": MedianPruner,
+        "halving": SuccessiveHalvingPruner,
+        "halving at our rungs": partial(SuccessiveHalvingPruner, **alike),
+    }
 
 
 def start(
     training: Training,
     threads: int,
-    prunes: str,
-    rungs: Sequence[int],
+    pruner: Callable[[], Any],
     whole: Training | None = None,
     journal: str | None = None,
 ) -> Timed:
@@ -60,8 +62,7 @@ def start(
     Args:
         training: the trials that this process enqueues, and as many as it trains.
         threads: of PyTorch.
-        prunes: which pruner.
-        rungs: of Shoal, in epochs.
+        pruner: makes the pruner.
         whole: all trials; others may take ours, and we theirs.
         journal: file of the study that several processes share; None for one in memory.
     """
@@ -78,7 +79,7 @@ def start(
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.RandomSampler(seed=0),
-        pruner=pruner(prunes, rungs),
+        pruner=pruner(),
     )
     for member in training.members:
         recipe = member.recipe
@@ -158,26 +159,32 @@ class _Loop:
 
 
 def contestants(
-    training: Training, rungs: Sequence[int], quick: bool
+    training: Training, rungs: Sequence[int], keep: float, quick: bool
 ) -> tuple[list[Contestant], dict[str, str]]:
-    """Both pruners, with each thread count, and with a process per processor; or why not."""
+    """All pruners, with each thread count, and with a process per processor; or why not."""
     missing = [name for name in ("optuna", "torch") if not has(name)]
     if missing:
         return [], {PEER: f"{' and '.join(missing)} not installed"}
     made = []
-    for prunes, called in (("halving", "SuccessiveHalvingPruner"), ("median", "MedianPruner")):
-        settings = f"{SETTINGS}; {called}"
+    for name, pruner in pruners(rungs, keep).items():
+        settings = f"{SETTINGS}; {called(pruner)}"
         for threads in thread_counts(quick):
-            begin = partial(start, threads=threads, prunes=prunes, rungs=rungs)
-            name = named(f"{PEER}, {prunes}", threads)
-            made.append(contestant(name, settings, begin, training))
+            begin = partial(start, threads=threads, pruner=pruner)
+            made.append(contestant(named(f"{PEER}, {name}", threads), settings, begin, training))
         if processors() > 1:
-            made.append(_in_processes(prunes, settings, training, rungs))
+            made.append(_in_processes(name, settings, training, pruner))
     return made, {}
 
 
+def called(pruner: Callable[[], Any]) -> str:
+    """What a pruner is called, with the settings that are not its defaults."""
+    given = getattr(pruner, "keywords", {})
+    kind = getattr(pruner, "func", pruner).__name__
+    return f"{kind}({', '.join(f'{key}={value}' for key, value in given.items())})"
+
+
 def _in_processes(
-    prunes: str, settings: str, training: Training, rungs: Sequence[int]
+    name: str, settings: str, training: Training, pruner: Callable[[], Any]
 ) -> Contestant:
     """A process for each processor, all on one study."""
     folder = tempfile.mkdtemp(prefix="shoal-benchmark-")
@@ -185,11 +192,11 @@ def _in_processes(
     def ready(work: Training) -> Timed:
         _, journal = tempfile.mkstemp(dir=folder, suffix=".log")
         Path(journal).unlink()
-        begin = partial(start, threads=1, prunes=prunes, rungs=rungs, whole=work, journal=journal)
+        begin = partial(start, threads=1, pruner=pruner, whole=work, journal=journal)
         return team().prepare(begin, work)
 
     made = Contestant(
-        f"{PEER}, {prunes}, {processors()} processes",
+        f"{PEER}, {name}, {processors()} processes",
         f"{settings}; a journal file; each process has one thread; "
         f"{counted(len(training.members))} a round",
         prepare=lambda: ready(training),

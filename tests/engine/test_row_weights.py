@@ -170,7 +170,7 @@ def test_weights_travel_over_dask(data, all_bits):
     trainer = Trainer(RECIPE, data, epochs=2)
     cohort = trainer._cohorts[0]
     parts = dict.fromkeys(PARTS)
-    there = train(cohort.task(np.arange(1), 10, Parcel.of(data), parts, False))
+    there = train(cohort.task(np.arange(1), 0, 10, Parcel.of(data), parts, False))
     trainer.run()
     np.testing.assert_array_equal(there.rows.theta, cohort.rows.theta)
 

@@ -29,7 +29,7 @@ def task(recipe, data, steps, seeds=1):
     chosen = {"evaluate_parts": (), "evaluate_every": steps, "engine": "compiled"}
     trainer = Trainer(recipe, data, steps=steps, seeds=seeds, **chosen)
     (cohort,) = trainer._cohorts
-    return cohort.task(np.arange(seeds), steps, SameProcess(data), {}, False)
+    return cohort.task(np.arange(seeds), 0, steps, SameProcess(data), {}, False)
 
 
 def calls(work) -> int:
