@@ -7,9 +7,11 @@ import platform
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal.engine import kept
-from shoal.engine.kept import BY_LIBRARY, MOST, zeros
+from shoal.engine.kept import BY_LIBRARY, MOST, SPARSE, empty, packed
 
 WIDE = BY_LIBRARY // 4 // 100 + 1
 """Columns of which a hundred rows are too many for the C library."""
@@ -25,48 +27,63 @@ def where(matrix):
 
 
 def test_memory_is_given_again_when_all_views_are_gone():
-    first = zeros(100, WIDE)
+    first = empty(100, WIDE)
     place, view = where(first), first[3:5]
     del first
     gc.collect()
-    assert where(zeros(100, WIDE)) != place  # somebody still looks
+    assert where(empty(100, WIDE)) != place  # somebody still looks
     view[...] = 7
     del view
     gc.collect()
-    again = zeros(100, WIDE)
-    assert where(again) == place
-    assert not again.any()
+    assert where(empty(100, WIDE)) == place
 
 
 def test_the_smallest_that_fits_is_given():
-    small, large = zeros(100, WIDE), zeros(150, WIDE)
+    small, large = empty(100, WIDE), empty(150, WIDE)
     places = where(small), where(large)
     del small, large
     gc.collect()
-    asked = zeros(140, WIDE)
+    asked = empty(140, WIDE)
     assert where(asked) == places[1]
     assert asked.shape == (140, WIDE)
-    assert where(zeros(100, WIDE)) == places[0]
+    assert where(empty(100, WIDE)) == places[0]
 
 
 def test_no_more_than_so_much_is_kept():
-    several = [zeros(100, WIDE) for _ in range(2 * MOST // BY_LIBRARY)]
+    several = [empty(100, WIDE) for _ in range(2 * MOST // BY_LIBRARY)]
     assert len({where(matrix) for matrix in several}) == len(several)
     assert kept._bytes() <= MOST
     del several
     gc.collect()
-    huge = zeros(1, MOST // 4 + 1)
+    huge = empty(1, MOST // 4 + 1)
     assert kept._bytes() <= MOST
     assert huge.base is None
-    most = zeros(1, MOST // 4)  # what is free and too small makes room
+    most = empty(1, MOST // 4)  # what is free and too small makes room
     assert kept._bytes() == MOST == most.nbytes
 
 
 def test_small_matrices_are_plain_ones():
-    assert zeros(3, 4).base is None
+    assert empty(3, 4).base is None
     assert not kept._pieces
-    assert zeros(0, 4).shape == (0, 4)
-    assert zeros(3, 4).dtype == np.float32
+    assert empty(0, 4).shape == (0, 4)
+    assert empty(3, 4).dtype == np.float32
+
+
+@given(st.integers(1, 40), st.data())
+def test_rows_are_packed_where_they_lie_or_copied(rows, data):
+    matrix = np.arange(3 * rows, dtype=np.float32).reshape(rows, 3)
+    which = np.array(sorted(data.draw(st.sets(st.integers(0, rows - 1), min_size=1))))
+    expected, place = matrix[which], where(matrix)
+    found = packed(matrix, which)
+    assert (found == expected).all()
+    assert (where(found) == place) == (SPARSE * len(which) >= rows)
+    again = packed(found, np.arange(0, len(which), 2))  # measured by the memory that is held
+    assert (again == expected[::2]).all()
+    assert (where(again) == place) == (SPARSE * len(again) >= rows)
+
+
+def test_nothing_is_packed_to_nothing():
+    assert packed(np.ones((3, 2), np.float32), np.array([], int)).shape == (0, 2)
 
 
 PAGES = """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shoal.data.batching import steps_per_epoch
 from shoal.engine.best import Standing
 from shoal.engine.instruments import channels, reading_steps
-from shoal.engine.kept import zeros
+from shoal.engine.kept import empty
 from shoal.engine.layout import layout_of
 from shoal.engine.member import Member, Program
 from shoal.engine.recipe import Recipe
@@ -146,15 +146,17 @@ class Cohort:
         count = len(self.members)
         size, running_size = self.layout.size, self.layout.running_size
         theta, running, *slots = (
-            zeros(count, columns)
+            empty(count, columns)
             for columns in (size, running_size, *(size for _ in self.program.rule.slots))
         )
+        for slot in slots:
+            slot.fill(0)
         rows = Rows(theta, running, dict(zip(self.program.rule.slots, slots, strict=True)))
         drawn: dict[tuple[int, Init], int] = {}
         for i, member in enumerate(self.members):
             one, draws = slice(i, i + 1), (member.seed, member.recipe.init)
             if draws in drawn:  # the trials of a search all have the same draws
-                rows[one] = rows[drawn[draws] : drawn[draws] + 1]
+                theta[i], running[i] = theta[drawn[draws]], running[drawn[draws]]
                 continue
             drawn[draws] = i
             values = self.program.network.init(
@@ -178,9 +180,9 @@ class Cohort:
         kept = self.record.dropped < 0
         still = self.place[kept]
         if len(still) < len(self.rows.theta):
-            self.rows = self.rows[still]
+            self.rows = self.rows.packed(still)
             if self.best is not None:
-                self.best = self.best[still]
+                self.best = self.best.packed(still)
             self.place = np.where(kept, np.cumsum(kept) - 1, -1)
 
     def places(self, which: Any) -> NDArray[np.int64]:

@@ -21,6 +21,8 @@ BY_LIBRARY = 2**25
 """Bytes up to which a piece of memory is kept by the C library, if it is told to."""
 MOST = 2**27
 """Bytes that are kept here at most, in larger pieces."""
+SPARSE = 4
+"""Of so many rows at least one is in use, or the others' memory is freed."""
 
 _lock = threading.Lock()
 _pieces: list[tuple[NDArray[np.float32], weakref.ref[_Given]]] = []
@@ -46,26 +48,39 @@ def keep_freed_memory() -> None:
     np.empty(BY_LIBRARY - 2**13, np.uint8)
 
 
-def zeros(rows: int, columns: int) -> Matrix:
-    """A matrix of zeros, in memory that is kept here when it and all its views are gone.
+def empty(rows: int, columns: int) -> Matrix:
+    """A matrix of whatever numbers, in memory that is kept when it and all its views are gone.
 
-    >>> zeros(2, 3).tolist()
-    [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> empty(2, 3).shape
+    (2, 3)
     """
     size = rows * columns
-    matrix = None
     if 4 * size > BY_LIBRARY:
         with _lock:
             piece = _piece(size)
             if piece is not None:
                 given = _Given(piece, (rows, columns))
-                matrix = np.asarray(given)
                 _pieces.append((piece, weakref.ref(given)))
-    if matrix is None:
-        # not np.zeros: for large arrays that it makes by itself NumPy asks for large pages
-        matrix = np.empty((rows, columns), np.float32)
-    matrix.fill(0)
-    return matrix
+                return np.asarray(given)
+    return np.empty((rows, columns), np.float32)
+
+
+def packed(matrix: Matrix, which: NDArray[np.int64]) -> Matrix:
+    """Some rows of a matrix, rising, moved up to its beginning: the matrix is lost.
+
+    Where they would hold on to memory for more than `SPARSE` times as many they get their own.
+
+    >>> packed(np.arange(8.0, dtype=np.float32).reshape(4, 2), np.array([1, 3])).tolist()
+    [[2.0, 3.0], [6.0, 7.0]]
+    """
+    whole = matrix.base if isinstance(matrix.base, np.ndarray) else matrix
+    if whole.size > SPARSE * len(which) * matrix.shape[1]:
+        apart: Matrix = matrix[which]
+        return apart
+    for to, at in enumerate(which.tolist()):
+        if to < at:
+            matrix[to] = matrix[at]
+    return matrix[: len(which)]
 
 
 def _piece(size: int) -> NDArray[np.float32] | None:

@@ -242,9 +242,13 @@ def _python(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, tuple):
-        return tuple(map(_python, value))
+        items = tuple(map(_python, value))
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
     if isinstance(value, Network | Layer | Optimizer | Schedule | Equal | Loss):
-        return replace(value, **{f.name: _python(getattr(value, f.name)) for f in fields(value)})
+        ours = {f.name: getattr(value, f.name) for f in fields(value)}
+        theirs = {name: _python(each) for name, each in ours.items()}
+        changed = {name: each for name, each in theirs.items() if each is not ours[name]}
+        return replace(value, **changed) if changed else value
     return value
 
 
@@ -285,6 +289,8 @@ def _plain(value: Any) -> Any:
 
 
 def _network(plain: Any, where: str) -> Network:
+    if isinstance(plain, Network):  # made already
+        return plain
     if is_distribution(plain):
         chosen: Network = _choice(plain, where, _network)
         return chosen

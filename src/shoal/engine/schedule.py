@@ -32,7 +32,7 @@ class Piece(NamedTuple):
 
 
 def wrapped(works: Sequence[float], workers: int, worth: float = 0.0) -> list[Piece]:
-    """The pieces in the order in which free workers take them: starts, whole chunks, ends.
+    """The pieces in the order in which free workers take them.
 
     A chunk that is longer than a worker's share cannot be done by several, so nothing is cut then.
 
@@ -42,7 +42,7 @@ def wrapped(works: Sequence[float], workers: int, worth: float = 0.0) -> list[Pi
         worth: the least work of a piece.
 
     >>> wrapped([1, 1, 1], 2)
-    [Piece(1, 0.0, 0.5), Piece(0, 0.0, 1.0), Piece(2, 0.0, 1.0), Piece(1, 0.5, 1.0)]
+    [Piece(0, 0.0, 1.0), Piece(1, 0.0, 0.5), Piece(2, 0.0, 1.0), Piece(1, 0.5, 1.0)]
     >>> wrapped([2, 5, 3], 2)
     [Piece(1, 0.0, 1.0), Piece(2, 0.0, 1.0), Piece(0, 0.0, 1.0)]
     """
@@ -51,20 +51,17 @@ def wrapped(works: Sequence[float], workers: int, worth: float = 0.0) -> list[Pi
     least = max(worth, LITTLE * share)
     if not works or works[order[0]] > share + least:
         return [Piece(i) for i in order]
-    starts, whole, ends = [], [], []
+    begun: list[tuple[float, Piece]] = []
     busy = 0.0
     for i in order:
-        free = share - busy
-        if free <= least:
-            busy, free = 0.0, share
-        over = works[i] - free
+        if share - busy <= least:  # for the next worker
+            busy = 0.0
+        over = works[i] - (share - busy)
         if over <= least:
-            whole.append(Piece(i))
+            begun.append((busy, Piece(i)))
             busy += works[i]
-            continue
-        at = over / works[i]
-        starts.append(Piece(i, 0.0, at))
-        ends.append(Piece(i, at, 1.0))
-        busy = over
-    # the longest ends first: their starts are the shortest, and done first
-    return [*starts, *whole, *sorted(ends, key=lambda piece: piece.first)]
+        else:
+            begun += [(0.0, Piece(i, 0.0, over / works[i])), (busy, Piece(i, over / works[i], 1.0))]
+            busy = over
+    # who is free takes the piece that begins then
+    return [piece for _, piece in sorted(begun, key=lambda each: each[0])]

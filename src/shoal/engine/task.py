@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engine.best import BestRows, Standing
+from shoal.engine.kept import packed
 from shoal.engine.layout import Matrix
 from shoal.engine.member import Program
 
@@ -48,6 +49,11 @@ class Rows:
         self.running[which] = rows.running
         for name, slot in self.slots.items():
             slot[which] = rows.slots[name]
+
+    def packed(self, which: NDArray[np.int64]) -> Rows:
+        """Some of the rows, rising, in the memory of all, which are lost; see `kept.packed`."""
+        slots = {name: packed(slot, which) for name, slot in self.slots.items()}
+        return Rows(packed(self.theta, which), packed(self.running, which), slots)
 
     def copy(self) -> Rows:
         """Rows that share no memory with these."""

@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.distributions import DISTRIBUTIONS, Choice, Distribution, Repeat, is_distribution
+from shoal.distributions import (
+    DISTRIBUTIONS,
+    Choice,
+    Distribution,
+    Repeat,
+    holds_distribution,
+    is_distribution,
+)
 from shoal.engine import Recipe
 from shoal.errors import ShoalError
 
@@ -63,6 +70,8 @@ class Space:
             raise ShoalError(f"space={recipe!r} must be a Recipe with distributions in it")
         self.recipe = recipe
         self._plain = recipe.to_dict()
+        if not holds_distribution(recipe.network):  # it need not be made for every trial
+            self._plain["network"] = recipe.network
         found: dict[str, Dimension] = {}
 
         def collect(path: str, distribution: Distribution, needs: Needs) -> Any:
