@@ -28,9 +28,10 @@ from shoal import SGD, Halving, Recipe, choice, log_uniform, mlp, uniform
 from shoal.study.runner import LUCKY
 from shoal.study.samplers import make_sampler
 from shoal.study.space import Space
+from shoal.study.strategies import Bracket, Strategy
 from shoal.study.trial import Trial
 
-RECIPES, SEEDS, TRIALS, SEARCHES = 200, 3, 100, 200
+RECIPES, SEEDS, TRIALS, SEARCHES = 200, 3, 100, 150
 ROWS = 1000
 """Of the test part at most."""
 KINDS = choice(
@@ -62,54 +63,44 @@ def _digits() -> shoal.Dataset:
     return shoal.load("digits")
 
 
-SETS: dict[str, tuple[Callable[[], shoal.Dataset], Recipe, int]] = {
-    "the book's search": (lambda: search.training(1, 1)[0].data, _book(1e-6, 1e-2), 50),
-    "the same, higher rates": (lambda: search.training(1, 1)[0].data, _book(1e-4, 1.0), 50),
-    "2000 images, kinds, dropout": (
-        lambda: _images(2000, 500),
-        Recipe(mlp([64, 64], dropout=uniform(0.0, 0.5)), KINDS, batch_size=choice([32, 64, 128])),
-        27,
+_DROPOUT = Recipe(mlp([64, 64], dropout=uniform(0.0, 0.5)), KINDS, batch_size=choice([32, 64, 128]))
+_RATE = Recipe(
+    mlp([32, 32]),
+    SGD(lr=log_uniform(1e-4, 3.0)),
+    weight_decay=log_uniform(1e-8, 1e-2),
+    batch_size=choice([32, 64]),
+)
+_BATCH_NORM = Recipe(
+    choice(
+        [
+            mlp([32, 32], activation=kind, batch_norm=normed)
+            for kind in ("relu", "tanh", "sigmoid")
+            for normed in (False, True)
+        ]
     ),
-    "digits, rate": (
-        _digits,
-        Recipe(
-            mlp([32, 32]),
-            SGD(lr=log_uniform(1e-4, 3.0)),
-            weight_decay=log_uniform(1e-8, 1e-2),
-            batch_size=choice([32, 64]),
-        ),
-        18,
-    ),
-    "digits, batch norm": (
-        _digits,
-        Recipe(
-            choice(
-                [
-                    mlp([32, 32], activation=kind, batch_norm=normed)
-                    for kind in ("relu", "tanh", "sigmoid")
-                    for normed in (False, True)
-                ]
-            ),
-            choice([SGD(lr=log_uniform(1e-3, 3.0)), shoal.Adam(lr=log_uniform(1e-4, 0.1))]),
-        ),
-        18,
-    ),
-    "digits, schedules": (
-        _digits,
-        Recipe(
-            mlp([48, 48], activation=choice(["relu", "tanh"])),
-            KINDS,
-            schedule=choice([shoal.Cosine(), shoal.StepDecay(every=300, gamma=0.5)]),
-        ),
-        27,
-    ),
-    "digits, few epochs": (
-        _digits,
-        Recipe(mlp([32, 32]), KINDS, weight_decay=log_uniform(1e-8, 1e-2), batch_size=64),
-        9,
-    ),
-}
-"""Data, space and epochs of each set of curves."""
+    choice([SGD(lr=log_uniform(1e-3, 3.0)), shoal.Adam(lr=log_uniform(1e-4, 0.1))]),
+)
+_SCHEDULES = Recipe(
+    mlp([48, 48], activation=choice(["relu", "tanh"])),
+    KINDS,
+    schedule=choice([shoal.Cosine(), shoal.StepDecay(every=300, gamma=0.5)]),
+)
+_FEW = Recipe(mlp([32, 32]), KINDS, weight_decay=log_uniform(1e-8, 1e-2), batch_size=64)
+
+SETS: list[tuple[str, Callable[[], shoal.Dataset], Recipe, int]] = [
+    ("the book's search", lambda: search.training(1, 1)[0].data, _book(1e-6, 1e-2), 50),
+    ("the same, higher rates", lambda: search.training(1, 1)[0].data, _book(1e-4, 1.0), 50),
+    ("2000 images, kinds, dropout", lambda: _images(2000, 500), _DROPOUT, 54),
+    ("digits, rate", _digits, _RATE, 60),
+    ("digits, schedules", _digits, _SCHEDULES, 54),
+    ("digits, batch norm", _digits, _BATCH_NORM, 100),
+    ("2000 images, kinds, dropout", lambda: _images(2000, 500), _DROPOUT, 27),
+    ("digits, schedules", _digits, _SCHEDULES, 27),
+    ("digits, rate", _digits, _RATE, 18),
+    ("digits, batch norm", _digits, _BATCH_NORM, 18),
+    ("digits, few epochs", _digits, _FEW, 9),
+]
+"""What each set of curves is of: data, space and epochs."""
 
 
 @dataclass(frozen=True)
@@ -171,15 +162,27 @@ class ByLoss(Simulation):
         return keys
 
 
+class Late(Strategy):
+    """Halving with its first rung at a 27th of the budget."""
+
+    def brackets(self, budget: int) -> Sequence[Bracket]:
+        return Halving(grace=max(1, round(budget / 27))).brackets(budget)
+
+    def shares(self, budget: int) -> Sequence[float]:
+        return [1.0]
+
+
 def rules() -> dict[str, dict[str, Any]]:
     """Ways to drop losers, in words."""
-    found: dict[str, dict[str, Any]] = {}
-    for words, kind in (("score", ByScore), ("loss", ByLoss), ("both", Simulation)):
-        for lots in (0.0, 0.1, 0.2, 0.3):
-            found[f"{words}, {lots:g} by lot"] = {"lucky": lots, "kind": kind}
     default = {"lucky": LUCKY}
-    for eta in (2.0, 4.0):
-        found[f"both, {LUCKY:g} by lot, η = {eta:g}"] = default | {"strategy": Halving(eta=eta)}
+    found: dict[str, dict[str, Any]] = {
+        f"both, {lots:g} by lot": {"lucky": lots} for lots in sorted({0.0, LUCKY, 0.1, 0.2, 0.3})
+    }
+    for words, kind in (("score", ByScore), ("loss", ByLoss)):
+        found[f"{words}, {LUCKY:g} by lot"] = default | {"kind": kind}
+    for eta in (3.0, 4.0):
+        found[f"η = {eta:g}"] = default | {"strategy": Halving(eta=eta)}
+    found["first rung at a 27th"] = default | {"strategy": Late()}
     found["hyperband"] = default | {"strategy": "hyperband"}
     return found
 
@@ -191,26 +194,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="little work, to see that it runs")
     options = parser.parse_args(arguments)
     searches, recipes = (2, 110) if options.quick else (options.searches, RECIPES)
-    names = list(SETS)[-1:] if options.quick else list(SETS)
-    sets = {}
-    for name in names:
-        make, space, epochs = SETS[name]
-        sets[name] = record(make(), space, epochs, recipes)
+    chosen = SETS[-1:] if options.quick else SETS
+    sets = [record(make(), space, epochs, recipes) for _, make, space, epochs in chosen]
     print(f"{searches} searches of {TRIALS} of {recipes} recipes in each set:")
-    for i, name in enumerate(names, 1):
-        print(f"{i}: {name}, {SETS[name][2]} epochs")
-    print(f"| judged by | epochs | {' | '.join(map(str, range(1, len(names) + 1)))} | all |")
-    print(f"|---|---:|{'---:|' * len(names)}---:|")
-    full = {name: _searches(kept, searches, strategy="full")[0] for name, kept in sets.items()}
+    for i, (name, _, _, epochs) in enumerate(chosen, 1):
+        print(f"{i}: {name}, {epochs} epochs")
+    print(f"| judged by | epochs | {' | '.join(map(str, range(1, len(sets) + 1)))} | all |")
+    print(f"|---|---:|{'---:|' * len(sets)}---:|")
+    full = [_searches(kept, searches, strategy="full")[0] for kept in sets]
     for words, how in rules().items():
         behind, costs = [], []
-        for name, kept in sets.items():
+        for kept, all_to_the_end in zip(sets, full, strict=True):
             best, cost = _searches(kept, searches, **how)
-            behind.append(100 * (full[name] - best))
+            behind.append(100 * (all_to_the_end - best))
             costs.append(cost.mean() / TRIALS)
         cells = [_cell(each) for each in (*behind, np.concatenate(behind))]
-        print(f"| {words} | {np.mean(costs):.1%} | {' | '.join(cells)} |", flush=True)
+        print(f"| {words} | {_spread(costs)} | {' | '.join(cells)} |", flush=True)
     return 0
+
+
+def _spread(costs: Sequence[float]) -> str:
+    """The least and the most of the sets."""
+    return f"{min(costs):.0%}–{max(costs):.0%}"
 
 
 def _searches(kept: Recorded, count: int, **how: Any) -> NDArray[np.float64]:

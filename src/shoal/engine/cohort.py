@@ -167,7 +167,7 @@ class Cohort:
         return rows
 
     def drop(self, members: NDArray[np.bool_]) -> None:
-        """Take members out of training, and free the memory of their state.
+        """Take members out of training; `free` says what becomes of their memory.
 
         Args:
             members: true for those to go.
@@ -176,7 +176,7 @@ class Cohort:
         self.free()
 
     def free(self) -> None:
-        """Keep the state of those alone that were not dropped."""
+        """Keep the state of those alone that were not dropped; see `kept.packed`."""
         kept = self.record.dropped < 0
         still = self.place[kept]
         if len(still) < len(self.rows.theta):

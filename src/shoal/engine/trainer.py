@@ -345,8 +345,9 @@ class Trainer:
     def drop(self, members: Sequence[int]) -> Self:
         """Take members out of training for good; what they did stays in the history.
 
-        The others do not notice: no number of theirs depends on who trains beside them. The memory
-        of weights and slots is freed: `shoal` has no weights of a dropped member any more.
+        The others do not notice: no number of theirs depends on who trains beside them. The weights
+        and slots are gone: `shoal` has none of a dropped member any more. Their memory is freed as
+        soon as less than a quarter of it is in use.
 
         Args:
             members: their numbers in `members`.

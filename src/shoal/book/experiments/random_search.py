@@ -194,9 +194,9 @@ def what_halving(numbers: Mapping[str, Any]) -> Text:
         numbers["test"]["halving"], numbers["test"]["full"], step=1 / numbers["rows"]["test"]
     )
     return Text(
-        "Halving, which drops the worse two thirds after {rungs} epochs, takes {share} of the "
+        "Halving, which drops the worse half after {rungs} epochs, takes {share} of the "
         "member-epochs and names the same winner in {same} of {n} searches: {change}.",
-        "逐次减半在第 {rungs} 轮后淘汰较差的三分之二，只用了 {share} 的训练量，"
+        "逐次减半在第 {rungs} 轮后淘汰较差的一半，只用了 {share} 的训练量，"
         "{n} 次搜索中有 {same} 次选出同一个优胜者：{change}。",
     ).format(
         rungs=listed([str(rung) for rung in numbers["rungs"]]),
