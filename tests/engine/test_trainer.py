@@ -36,6 +36,8 @@ from shoal import (
     mlp,
 )
 from shoal.engine import checkpoint
+from shoal.engine.cohort import Cohort
+from shoal.engine.kept import packed
 from shoal.engine.trainer import STATE
 
 PLAIN = Recipe(mlp([5]), SGD(lr=0.1), batch_size=16)
@@ -604,6 +606,46 @@ def test_the_second_ctrl_c_raises_at_once(data):
     with pytest.raises(KeyboardInterrupt):
         Trainer(PLAIN, data, epochs=3, callbacks=[CtrlC(4, 4)]).run()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_twice_while_a_result_is_taken_over_changes_no_bit(data, monkeypatch, all_bits):
+    """Above all in the last chunk of a round: nothing is left then, and yet it is not over."""
+    expected = all_bits(Trainer(PLAIN, data, epochs=3, seeds=3, chunk=1).run())
+    theirs = Cohort.absorb
+    for chunk in range(3):
+        taken = []
+
+        def absorb(cohort, *result, chunk=chunk, taken=taken):
+            theirs(cohort, *result)
+            taken.append(result)
+            if len(taken) == chunk + 1:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(Cohort, "absorb", absorb)
+        trainer = Trainer(PLAIN, data, epochs=3, seeds=3, chunk=1, threads=1)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+        assert all_bits(trainer.run()) == expected
+
+
+def test_ctrl_c_waits_until_members_are_dropped(data, monkeypatch, bits):
+    """Rows are moved where they lie: those of some arrays alone would be nobody's."""
+    run: dict[str, Any] = {"epochs": 3, "seeds": 5, "keep_best": "valid_loss"}
+    expected = Trainer(ARMS["all of it"], data, **run).epoch().drop([0, 2]).run()
+
+    def pressed(*given):
+        moved = packed(*given)
+        signal.raise_signal(signal.SIGINT)
+        return moved
+
+    trainer = Trainer(ARMS["all of it"], data, **run).epoch()
+    monkeypatch.setattr("shoal.engine.task.packed", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.drop([0, 2])
+    trainer.run()
+    for member in (1, 3, 4):
+        assert bits(trainer, member) == bits(expected, member)
 
 
 def test_a_run_in_another_thread_leaves_signals_alone(data, all_bits):

@@ -360,8 +360,9 @@ class Trainer:
         for number in gone:
             if not 0 <= number < len(self.members):
                 raise ShoalError(f"member={number} must be from 0 to {len(self.members) - 1}")
-        for cohort in self._cohorts:
-            cohort.drop(np.isin(cohort.index, list(gone)))
+        with uninterrupted():  # rows are moved where they lie
+            for cohort in self._cohorts:
+                cohort.drop(np.isin(cohort.index, list(gone)))
         return self
 
     def copy(self, source: int, target: int, recipe: Recipe | None = None) -> Self:
@@ -609,7 +610,7 @@ class Trainer:
 
     def _round(self, workers: Workers, targets: Sequence[int], trying: bool = False) -> None:
         """Take all cohorts to their targets; sizes of chunks may be tried on the way."""
-        if self._left:
+        if self._broke_off:
             self._finish(workers)
         epochs = self.epochs_done
         ends = [min(t, c.total) for t, c in zip(targets, self._cohorts, strict=True)]
@@ -618,8 +619,8 @@ class Trainer:
             if end > cohort.step:
                 chunks = self._sizes.cut(cohort, workers.count, trying)
                 chunked += [_Job(cohort, which, cohort.step, end, tried) for which, tried in chunks]
-        self._left = _in_pieces(chunked, workers.count if workers.in_turn else 1)
-        self._ends = ends
+        jobs = _in_pieces(chunked, workers.count if workers.in_turn else 1)
+        self._left, self._ends = jobs, ends  # at once: what is left has its end
         self._finish(workers)
         self._sizes.round_is_over()
         self._tell("on_step")
@@ -642,18 +643,13 @@ class Trainer:
                 yield i, job.cohort.task(going[i], job.first, job.end, *settings)
 
         def take(i: int, result: Result) -> None:
-            job = jobs[i]
-            took = going.pop(i), job.first, job.end, result
-            try:
-                job.cohort.absorb(*took)
-            except KeyboardInterrupt:  # a second Ctrl-C, here of all places
-                job.cohort.absorb(*took)
-                raise
-            finally:
+            job, which = jobs[i], going.pop(i)
+            with uninterrupted():  # or its steps would be taken twice, or never
+                job.cohort.absorb(which, job.first, job.end, result)
                 self._is_done(job)
             broke_off = (result.diverged >= 0) | (result.stopped >= 0)
             if job.tried is not None and not broke_off.any():
-                self._sizes.took(job.tried, len(took[0]), result.seconds / result.loss.shape[1])
+                self._sizes.took(job.tried, len(which), result.seconds / result.loss.shape[1])
 
         workers.run(tasks(), len(jobs), take)
         for cohort, end in zip(self._cohorts, self._ends, strict=True):
@@ -662,9 +658,14 @@ class Trainer:
     def _is_done(self, job: _Job) -> None:
         self._left = [left for left in self._left if left is not job]
 
+    @property
+    def _broke_off(self) -> bool:
+        """Whether a round broke off: perhaps after all of its chunks, but before that was noted."""
+        return any(cohort.step < e for cohort, e in zip(self._cohorts, self._ends, strict=True))
+
     def _mend(self) -> None:
         """Finish a round that broke off, so that all of a cohort stand at the same step."""
-        if self._left:
+        if self._broke_off:
             with self._workers() as workers:
                 self._finish(workers)
 
@@ -845,3 +846,21 @@ def interrupts(stop: Any) -> Iterator[threading.Event]:
         yield seen
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until something short is done that must be done whole."""
+    heard = threading.current_thread() is threading.main_thread()
+    if not heard or signal.getsignal(signal.SIGINT) is None:  # set by others than Python
+        yield
+        return
+    pressed: list[tuple[int, Any]] = []
+    before = signal.signal(signal.SIGINT, lambda *signaled: pressed.append(signaled))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if callable(before):
+        for signaled in pressed:
+            before(*signaled)
