@@ -94,6 +94,13 @@ def test_a_cluster_gives_the_bits_of_this_process(client, data_of, all_bits, kin
     assert all_bits(there) == all_bits(here)
 
 
+def test_a_round_without_anybody_left_is_nothing_to_do(client, data):
+    wild = RECIPES["plain"].replace({"optimizer.lr": 1e30})
+    trainer = Trainer(wild, data, steps=20, executor=client.get_executor()).step(10)
+    assert (trainer.history.diverged >= 0).all()
+    assert trainer.run().done
+
+
 def test_killed_workers_change_no_bit(client, data, all_bits):
     here = Trainer(RECIPES, data, epochs=8, seeds=3).run()
     kill = Kill(client, one=2, all=4)

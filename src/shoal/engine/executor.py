@@ -264,9 +264,9 @@ class Workers:
         with nullcontext() if elsewhere else one_blas_thread():
             try:
                 if self._dask is not None:
-                    numbers, all_tasks = zip(*filter(None, tasks), strict=True)
-                    results = self._dask.run(list(all_tasks), list(range(len(all_tasks))))
-                    for i, result in zip(numbers, results, strict=True):
+                    numbered = list(filter(None, tasks))
+                    results = self._dask.run([t for _, t in numbered], list(range(len(numbered))))
+                    for (i, _), result in zip(numbered, results, strict=True):
                         take(i, result)
                     return
                 if self._run is train_elsewhere:
