@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import platform
+import weakref
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -47,6 +50,31 @@ def test_the_smallest_that_fits_is_given():
     assert where(asked) == places[1]
     assert asked.shape == (140, WIDE)
     assert where(empty(100, WIDE)) == places[0]
+
+
+def test_memory_lives_as_long_as_its_views_whatever_is_kept():
+    """A module that is loaded anew, or taken down at the end, forgets what it kept."""
+    view = empty(100, WIDE)[3:5]
+    piece = weakref.ref(kept._pieces[0][0])
+    kept._pieces.clear()
+    gc.collect()
+    assert piece() is not None
+    del view
+    gc.collect()
+    assert piece() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_does_not_wait_for_a_thread_that_it_has_not():
+    with kept._lock:
+        child = get_context("fork").Process(target=empty, args=(100, WIDE))
+        child.start()
+    child.join(20)
+    hangs = child.is_alive()
+    child.kill()
+    child.join()
+    assert not hangs
 
 
 def test_no_more_than_so_much_is_kept():

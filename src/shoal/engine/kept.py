@@ -7,6 +7,7 @@ trains wave after wave, a notebook search after search.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from functools import lru_cache
@@ -29,10 +30,21 @@ _pieces: list[tuple[NDArray[np.float32], weakref.ref[_Given]]] = []
 """Each with whom it was given to."""
 
 
+def _new_lock() -> None:
+    """In a child that was born while another thread held the lock: that one is not there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)
+
+
 class _Given:
     """Memory that a matrix has: what all its views hold on to, whatever becomes of the matrix."""
 
     def __init__(self, piece: NDArray[np.float32], shape: Shape) -> None:
+        self.piece = piece  # theirs even if nothing is kept any more
         self.__array_interface__ = piece.__array_interface__ | {"shape": shape}
 
 
