@@ -72,19 +72,25 @@ def digits():
     return load("digits").take(500)
 
 
-def test_a_chunk_is_cut_at_the_end_of_an_epoch_if_there_is_one(digits):
+def test_a_chunk_is_cut_at_the_end_of_an_epoch_if_one_is_near(digits):
     recipe = Recipe(mlp([512, 512]), Adam(), batch_size=100)
     trainer = Trainer(recipe, digits, epochs=9, seeds=3)
     [cohort] = trainer._cohorts
     epoch = cohort.steps_per_epoch
-    chunks = [_Job(cohort, cohort.live[i : i + 1], 0, 9 * epoch) for i in range(3)]
-    first, start, third, end = _in_pieces(chunks, 2)
-    assert (start.first, start.end) == (0, 4 * epoch)
-    assert (end.first, end.end, end.after) == (4 * epoch, 9 * epoch, start)
-    assert [first, third] == [chunks[0], chunks[2]]
-    within = [_Job(cohort, cohort.live[i : i + 1], 0, 2) for i in range(3)]
-    steps = [(job.first, job.end) for job in _in_pieces(within, 2)]
-    assert steps == [(0, 2), (0, 1), (0, 2), (1, 2)]
+
+    def cut(first, end):
+        chunks = [_Job(cohort, cohort.live[i : i + 1], first, end) for i in range(3)]
+        whole, start, third, rest = _in_pieces(chunks, 2)
+        assert [whole, third] == [chunks[0], chunks[2]]
+        assert (start.first, start.after, rest.after) == (first, None, start)
+        assert (rest.first, rest.end) == (start.end, end)
+        return start.end
+
+    assert epoch == 5
+    assert cut(0, 9 * epoch) == 4 * epoch  # two steps of 45 from the half
+    assert cut(0, 2) == 1
+    assert cut(0, 3 * epoch) == 8  # a worker would wait for the end of an epoch
+    assert cut(3, 11) == 7
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])

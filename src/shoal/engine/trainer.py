@@ -56,6 +56,8 @@ little is risked."""
 FIRST_ROUND = {"compiled": 2**32, "reference": 2**27}
 """Multiplications with addition in the first round, forward, by each engine: some tenths of a
 second at most, whatever the networks are like."""
+NEAR = 1 / 16
+"""Of a chunk's steps: so far at most a cut moves to the end of an epoch, or workers would wait."""
 STATE = "state.safetensors"
 FORMAT = 4
 _log = logging.getLogger("shoal")
@@ -788,13 +790,12 @@ def _in_pieces(chunks: Sequence[_Job], workers: int) -> list[_Job]:
 
 
 def _middle(chunk: _Job, share: float) -> int:
-    """The step at which a share of a chunk is done; the end of an epoch near it, if any is."""
-    step, epoch = (
-        chunk.first + round(share * (chunk.end - chunk.first)),
-        chunk.cohort.steps_per_epoch,
-    )
-    near = round(step / epoch) * epoch
-    return near if chunk.first < near < chunk.end else step
+    """The step at which a share of a chunk is done; the end of an epoch if one is near it."""
+    steps, epoch = chunk.end - chunk.first, chunk.cohort.steps_per_epoch
+    step = chunk.first + round(share * steps)
+    end = round(step / epoch) * epoch
+    near = abs(end - step) <= NEAR * steps
+    return end if near and chunk.first < end < chunk.end else step
 
 
 def _epoch_end(cohort: Cohort) -> int:
