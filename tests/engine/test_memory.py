@@ -153,8 +153,11 @@ def test_what_a_run_says_it_takes(data):
     assert memory.in_flight >= 2 * 2 * 4 * (3 * size + 2 * 7)
     parts = memory.state, memory.best, memory.history, memory.data, memory.in_flight
     assert memory.total == sum(parts)
-    trainer.drop([0, 1])
-    assert trainer.memory.state == 3 * memory.state // 5
+    trainer.drop([0, 1])  # the others lie in the memory of all
+    assert (trainer.memory.state, trainer.memory.best) == (memory.state, memory.best)
+    trainer.drop([2, 3])  # one of five is less than a quarter
+    assert 5 * trainer.memory.state == memory.state
+    assert 5 * trainer.memory.best == memory.best
 
 
 def test_memory_in_words():

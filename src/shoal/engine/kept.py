@@ -85,14 +85,22 @@ def packed(matrix: Matrix, which: NDArray[np.int64]) -> Matrix:
     >>> packed(np.arange(8.0, dtype=np.float32).reshape(4, 2), np.array([1, 3])).tolist()
     [[2.0, 3.0], [6.0, 7.0]]
     """
-    whole = matrix.base if isinstance(matrix.base, np.ndarray) else matrix
-    if whole.size > SPARSE * len(which) * matrix.shape[1]:
+    if held(matrix) > SPARSE * matrix[: len(which)].nbytes:
         apart: Matrix = matrix[which]
         return apart
     for to, at in enumerate(which.tolist()):
         if to < at:
             matrix[to] = matrix[at]
     return matrix[: len(which)]
+
+
+def held(matrix: Matrix) -> int:
+    """Bytes that a matrix holds on to: those of all rows, if it is the rest of them.
+
+    >>> held(packed(np.ones((4, 2), np.float32), np.array([1, 3])))
+    32
+    """
+    return (matrix.base if isinstance(matrix.base, np.ndarray) else matrix).nbytes
 
 
 def _piece(size: int) -> NDArray[np.float32] | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from shoal.engine.cohort import Cohort
 from shoal.engine.evaluate import piece_of
 from shoal.engine.executor import chunk_size
+from shoal.engine.kept import held
 
 CHUNK_BYTES = 2**23
 """State of a chunk at most, where one member does not have more. Copies of this size stay in the
@@ -82,11 +83,11 @@ def memory_of(
         workers: that train at a time.
         chunk: members in a chunk; None where it is chosen.
     """
-    rows = [cohort.rows for cohort in cohorts]
+    rows, best = [cohort.rows for cohort in cohorts], [cohort.best for cohort in cohorts]
     return Memory(
         members=sum(len(cohort.members) for cohort in cohorts),
-        state=sum(_bytes(r.theta, r.running, *r.slots.values()) for r in rows),
-        best=sum(_bytes(c.best.theta, c.best.running) for c in cohorts if c.best is not None),
+        state=sum(held(matrix) for r in rows for matrix in (r.theta, r.running, *r.slots.values())),
+        best=sum(held(b.theta) + held(b.running) for b in best if b is not None),
         history=sum(
             _bytes(c.record.loss, c.record.gradient_norm, c.record.readings)
             + _bytes(*c.record.metrics.values())
