@@ -65,6 +65,8 @@ def test_one_worker_and_equal_shares_cut_nothing():
 def test_pieces_that_are_not_worth_it_are_not_made():
     assert len(wrapped([1, 1, 1], 2)) == 4
     assert len(wrapped([1, 1, 1], 2, worth=0.6)) == 3
+    works = [96, 42, 74, 10, 82, 4, 21, 75, 38, 91, 23, 27]  # 583: of five workers none has 40 left
+    assert max(end for _, end in played(works, 5, wrapped(works, 5, worth=40)).values()) < 125
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,8 @@ def digits():
     return load("digits").take(500)
 
 
-def test_a_chunk_is_cut_at_the_end_of_an_epoch_if_one_is_near(digits):
+def test_a_chunk_is_cut_at_the_end_of_an_epoch_if_one_is_near(digits, monkeypatch):
+    monkeypatch.setattr("shoal.engine.trainer.CHUNK_WORTH", 0)
     recipe = Recipe(mlp([512, 512]), Adam(), batch_size=100)
     trainer = Trainer(recipe, digits, epochs=9, seeds=3)
     [cohort] = trainer._cohorts

@@ -17,6 +17,10 @@ from typing import NamedTuple
 LITTLE = 0.03
 """Of a worker's time, that may be lost before a chunk is cut: a piece has a price, too."""
 
+SMALL = 1 / 8
+"""Of a worker's time at most, that a piece must be worth, or nothing is cut: whoever has less than
+that to spare gets nothing more, and what many do not get is too much for the last."""
+
 
 class Piece(NamedTuple):
     """A part of a chunk's work.
@@ -34,22 +38,24 @@ class Piece(NamedTuple):
 def wrapped(works: Sequence[float], workers: int, worth: float = 0.0) -> list[Piece]:
     """The pieces in the order in which free workers take them.
 
-    A chunk that is longer than a worker's share cannot be done by several, so nothing is cut then.
+    A chunk that is longer than a worker's share cannot be done by several, so nothing is cut then;
+    nor where all together is so little that few pieces are worth it. Then the longest come first,
+    so that no worker is left with a long one at the end.
 
     Args:
         works: of each chunk, in any unit.
         workers: how many.
         worth: the least work of a piece.
 
-    >>> wrapped([1, 1, 1], 2)
-    [Piece(0, 0.0, 1.0), Piece(1, 0.0, 0.5), Piece(2, 0.0, 1.0), Piece(1, 0.5, 1.0)]
-    >>> wrapped([2, 5, 3], 2)
-    [Piece(1, 0.0, 1.0), Piece(2, 0.0, 1.0), Piece(0, 0.0, 1.0)]
+    >>> [tuple(piece) for piece in wrapped([1, 1, 1], 2)]
+    [(0, 0.0, 1.0), (1, 0.0, 0.5), (2, 0.0, 1.0), (1, 0.5, 1.0)]
+    >>> [piece.chunk for piece in wrapped([2, 5, 3], 2)]
+    [1, 2, 0]
     """
     order = sorted(range(len(works)), key=lambda i: -works[i])
     share = sum(works) / workers
     least = max(worth, LITTLE * share)
-    if not works or works[order[0]] > share + least:
+    if not works or works[order[0]] > share + least or worth > SMALL * share:
         return [Piece(i) for i in order]
     begun: list[tuple[float, Piece]] = []
     busy = 0.0
