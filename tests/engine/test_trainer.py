@@ -608,11 +608,16 @@ def test_the_second_ctrl_c_raises_at_once(data):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_ctrl_c_twice_while_a_result_is_taken_over_changes_no_bit(data, monkeypatch, all_bits):
+@pytest.mark.parametrize(("threads", "chunks"), [(1, 3), (2, 4)])
+def test_ctrl_c_twice_while_a_result_is_taken_over_changes_no_bit(
+    data, monkeypatch, all_bits, threads, chunks
+):
     """Above all in the last chunk of a round: nothing is left then, and yet it is not over."""
-    expected = all_bits(Trainer(PLAIN, data, epochs=3, seeds=3, chunk=1).run())
+    monkeypatch.setattr("shoal.engine.trainer.CHUNK_WORTH", 0)  # of three, two workers cut one
+    run: dict[str, Any] = {"epochs": 3, "seeds": 3, "chunk": 1, "threads": threads}
+    expected = all_bits(Trainer(PLAIN, data, **run).run())
     theirs = Cohort.absorb
-    for chunk in range(3):
+    for chunk in range(chunks):
         taken = []
 
         def absorb(cohort, *result, chunk=chunk, taken=taken):
@@ -623,10 +628,11 @@ def test_ctrl_c_twice_while_a_result_is_taken_over_changes_no_bit(data, monkeypa
                 signal.raise_signal(signal.SIGINT)
 
         monkeypatch.setattr(Cohort, "absorb", absorb)
-        trainer = Trainer(PLAIN, data, epochs=3, seeds=3, chunk=1, threads=1)
+        trainer = Trainer(PLAIN, data, **run)
         with pytest.raises(KeyboardInterrupt):
             trainer.run()
         assert all_bits(trainer.run()) == expected
+        assert len(taken) == chunks
 
 
 def test_ctrl_c_waits_until_members_are_dropped(data, monkeypatch, bits):
