@@ -422,6 +422,7 @@ class Trainer:
         Raises:
             ShoalError: members that differ in structure, or a run that has begun.
         """
+        self._mend()
         cohort = self._only_cohort()
         if self.steps_done:
             raise ShoalError("go_on_from lays down how a run begins, but this one has begun")
