@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -304,6 +305,18 @@ def test_another_study_is_not_resumed(space, data, data_of, held, changed, what)
     asked = {"space": space, "data": data, "out": held, "resume": True, **SETTINGS} | changed
     with pytest.raises(ShoalError, match=rf"holds a study {what}.*; give another folder$"):
         shoal.search(**asked)
+
+
+def test_a_study_of_a_version_that_knew_other_settings_is_not_resumed(space, data, held):
+    path = held / "study.json"
+    asked = json.loads(path.read_text())
+    del asked["settings"]["rungs"]
+    path.write_text(json.dumps(asked))
+    with pytest.raises(ShoalError, match="holds a study of another version of shoal; give another"):
+        shoal.search(space, data, out=held, resume=True, **SETTINGS)
+    steps = {key: value for key, value in SETTINGS.items() if key != "epochs"} | {"steps": 45}
+    with pytest.raises(ShoalError, match=r"holds a study with steps=None \(asked: 45\)"):
+        shoal.search(space, data, out=held, resume=True, **steps)
 
 
 def test_threads_may_be_others(space, data, held, uninterrupted):

@@ -114,9 +114,13 @@ def _differs(key: str, held: Any, asked: Any) -> str:
     'with trials=10 (asked: 20)'
     >>> _differs("data", "8a", "1b")
     'of other data'
+    >>> _differs("settings", {"trials": 10}, {"trials": 10, "rungs": [[1, 9]]})
+    'of another version of shoal'
     """
     if key == "settings" and isinstance(held, dict):
         name = next((n for n in (*asked, *held) if held.get(n) != asked.get(n)), "")
+        if name not in held and name not in ("steps", "epochs"):  # one of them
+            return "of another version of shoal"
         return f"with {name}={held.get(name)!r} (asked: {asked.get(name)!r})"
     return "of other data" if key == "data" else f"with another {key}"
 
