@@ -164,6 +164,17 @@ def test_every_rung_keeps_its_share_and_its_lucky_ones(space, data, eta, passing
     }
 
 
+@pytest.mark.parametrize(("batch", "capacity"), [(None, None), (6, 12)])
+def test_there_are_as_many_finalists_as_were_asked_for(data, batch, capacity):
+    tame = Recipe(mlp([6]), SGD(lr=log_uniform(1e-3, 0.3)), batch_size=16)
+    asked = {"trials": 18, "epochs": 9, "final_seeds": 1, "batch": batch, "capacity": capacity}
+    few = shoal.search(tame, data, finalists=0, **asked)
+    assert sum(t.state == "done" for t in few.trials) < 6
+    study = shoal.search(tame, data, finalists=6, **asked)
+    assert sum(t.state == "done" for t in study.trials) >= 6
+    assert len(study.final.arms) == 6
+
+
 def test_diverged_trials_are_dropped_at_once(data):
     wild = Recipe(mlp([6], "relu"), SGD(lr=log_uniform(1e-2, 1e30)), batch_size=16)
     counting = Counting()

@@ -55,6 +55,7 @@ class Plan:
         metric: what trials are judged by, such as valid_accuracy.
         seed: of weights and batches, the same for all trials, so that they are paired.
         lucky: drawn from the others for each trial that passes a rung; see `LUCKY`.
+        least: trials that pass a rung at least, so that there are enough finalists.
     """
 
     trials: int
@@ -67,6 +68,7 @@ class Plan:
     metric: Metric
     seed: int
     lucky: float = LUCKY
+    least: int = 1
 
 
 @dataclass
@@ -303,7 +305,8 @@ class Runner:
                 trial.state = "done"
             return
         seen = places(self._see(wave.bracket, wave.rung, here))
-        least = np.sort(seen)[-math.ceil(bracket.keep * len(seen))]
+        count = max(math.ceil(bracket.keep * len(seen)), min(self.plan.least, len(seen)))
+        least = np.sort(seen)[-count]
         passed: list[Trial] = []
         others: list[Trial] = []
         for trial, place in zip(here, seen[-len(here) :], strict=True):

@@ -147,6 +147,7 @@ def search(
         capacity=room,
         metric=judged,
         seed=seed,
+        least=max(1, finalists),
     )
     folder = None if out is None else Path(out)
     asked = {
