@@ -28,7 +28,7 @@ from shoal import SGD, Halving, Recipe, choice, log_uniform, mlp, uniform
 from shoal.study.runner import LUCKY
 from shoal.study.samplers import make_sampler
 from shoal.study.space import Space
-from shoal.study.strategies import Bracket, Strategy
+from shoal.study.strategies import Bracket
 from shoal.study.trial import Trial
 
 RECIPES, SEEDS, TRIALS, SEARCHES = 200, 3, 100, 150
@@ -162,14 +162,11 @@ class ByLoss(Simulation):
         return keys
 
 
-class Late(Strategy):
+class Late(Halving):
     """Halving with its first rung at a 27th of the budget."""
 
     def brackets(self, budget: int) -> Sequence[Bracket]:
         return Halving(grace=max(1, round(budget / 27))).brackets(budget)
-
-    def shares(self, budget: int) -> Sequence[float]:
-        return [1.0]
 
 
 def rules() -> dict[str, dict[str, Any]]:

@@ -393,7 +393,7 @@ def test_a_cluster_that_dies_again_and_again_is_one_clear_line(client, data, mon
     with pytest.raises(
         ShoalError, match=rf"^workers of executor=ClientExecutor died {ATTEMPTS} times"
     ):
-        workers.run([None], [0])
+        workers.run([None])
     assert len(sent) >= ATTEMPTS
     assert trainer.steps_done == 0
 

@@ -156,7 +156,7 @@ class DaskWorkers:
         ]
         wait(asked, timeout=LOOK_SECONDS)  # who has it not by then gets it with its first task
 
-    def run(self, tasks: list[Task], order: list[int]) -> list[Result]:
+    def run(self, tasks: list[Task]) -> list[Result]:
         """Do all tasks; results in the order of the tasks.
 
         Raises:
@@ -166,7 +166,7 @@ class DaskWorkers:
 
         done: dict[int, Result] = {}
         for _ in range(ATTEMPTS):
-            futures = {i: self._submit(tasks[i]) for i in order if i not in done}
+            futures = {i: self._submit(tasks[i]) for i in range(len(tasks)) if i not in done}
             while wait(futures.values(), timeout=LOOK_SECONDS).not_done and self._data_is_there():
                 pass
             lost = False

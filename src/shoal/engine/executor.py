@@ -265,7 +265,7 @@ class Workers:
             try:
                 if self._dask is not None:
                     numbered = list(filter(None, tasks))
-                    results = self._dask.run([t for _, t in numbered], list(range(len(numbered))))
+                    results = self._dask.run([task for _, task in numbered])
                     for (i, _), result in zip(numbered, results, strict=True):
                         take(i, result)
                     return

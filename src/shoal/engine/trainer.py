@@ -792,9 +792,9 @@ def _in_pieces(chunks: Sequence[_Job], workers: int) -> list[_Job]:
 
 def _middle(chunk: _Job, share: float) -> int:
     """The step at which a share of a chunk is done; the end of an epoch if one is near it."""
-    steps, epoch = chunk.end - chunk.first, chunk.cohort.steps_per_epoch
+    steps = chunk.end - chunk.first
     step = chunk.first + round(share * steps)
-    end = round(step / epoch) * epoch
+    end = _nearest_epoch_end(chunk.cohort, step)
     near = abs(end - step) <= NEAR * steps
     return end if near and chunk.first < end < chunk.end else step
 
@@ -803,9 +803,13 @@ def _epoch_end(cohort: Cohort) -> int:
     return (cohort.step // cohort.steps_per_epoch + 1) * cohort.steps_per_epoch
 
 
+def _nearest_epoch_end(cohort: Cohort, step: int) -> int:
+    return round(step / cohort.steps_per_epoch) * cohort.steps_per_epoch
+
+
 def _near_epoch_end(cohort: Cohort, target: int, end: int) -> int:
     """A target, or the end of an epoch nearest to it, if that is neither half nor twice as far."""
-    nearest = round(target / cohort.steps_per_epoch) * cohort.steps_per_epoch
+    nearest = _nearest_epoch_end(cohort, target)
     far, wanted = nearest - cohort.step, target - cohort.step
     if target >= end or not wanted <= 2 * far <= 4 * wanted:
         return min(target, end)
